@@ -1,0 +1,187 @@
+"""COCKTAIL(Ed25519, SHA-512), the cryptography of a key generation: commitments, proofs, encrypted shares, transcript.
+
+Not the run: who speaks when, what is logged and who is blamed is ``dkg``. Follows c2sp.org/cocktail-dkg v0.2.1 and its
+published vectors; where the two disagree (the text encodes ECDH results as ristretto255, the vectors as RFC 8032
+points) it follows the vectors. The static key of that specification is split in two here: transport keys, which encrypt shares,
+are made for one run and erased in it; identity keys sign.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+from escrow.crypto.aead import TAG_SIZE, xopen, xseal
+from escrow.crypto.group import SIZE, Point, Scalar, base_mul, scalar_from_wide
+from escrow.crypto.sharing import Polynomial, evaluate_commitments, verify_share
+from escrow.encoding import u64
+from escrow.errors import MalformedError, Reason, RefusedError
+
+SUITE: Final = b"COCKTAIL(Ed25519, SHA-512)"
+PROOF_SIZE: Final = 64
+CIPHERTEXT_SIZE: Final = SIZE + TAG_SIZE
+"""An encrypted share without payload."""
+
+_PREFIX: Final = b"COCKTAIL-DKG-Ed25519-SHA512-"
+
+
+def session_context(session: bytes, transports: Sequence[bytes]) -> bytes:
+    """The 64 bytes that bind everything below to one run among the holders of these keys, in their order."""
+    parts = (b"COCKTAIL-DKG-CONTEXT", u64(len(session)), session, u64(len(SUITE)), SUITE)
+    return hashlib.sha512(b"".join((*parts, _u32le(len(transports)), *transports))).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """What a dealer says in public: commitments to its polynomial, its ephemeral key, proof that it knows f(0)."""
+
+    points: tuple[bytes, ...]
+    proof: bytes
+    ephemeral: bytes
+
+    def encode(self) -> bytes:
+        """C_0 ‖ .. ‖ C_{t-1} ‖ proof 64 ‖ E."""
+        return b"".join((*self.points, self.proof, self.ephemeral))
+
+    @classmethod
+    def decode(cls, data: bytes, threshold: int) -> Self:
+        """Read exactly ``threshold`` commitments: one more would raise the threshold for everybody, unnoticed."""
+        end = threshold * SIZE
+        if len(data) != end + PROOF_SIZE + SIZE:
+            raise MalformedError(f"a dealing commits to exactly {threshold} coefficients")
+        points = tuple(data[at : at + SIZE] for at in range(0, end, SIZE))
+        return cls(points, data[end : end + PROOF_SIZE], data[end + PROOF_SIZE :])
+
+    def decoded(self) -> tuple[Point, ...]:
+        """The commitments as points; ``MalformedError`` if one is not of the subgroup."""
+        return tuple(Point.decode(point) for point in self.points)
+
+
+def commit(context: bytes, polynomial: Polynomial, ephemeral: Scalar) -> Commitment:
+    """The public part of a dealing."""
+    points = tuple(point.encode() for point in polynomial.commitments())
+    public = base_mul(ephemeral).encode()
+    proof = schnorr_sign(polynomial.coefficients[0], context + b"".join(points) + public)
+    return Commitment(points, proof, public)
+
+
+def verify_commitment(context: bytes, dealt: Commitment) -> None:
+    """Raise ``MalformedError`` or ``RefusedError`` unless the points are good and the dealer knows f(0)."""
+    first, *_ = dealt.decoded()
+    Point.decode(dealt.ephemeral)
+    schnorr_verify(first, context + b"".join(dealt.points) + dealt.ephemeral, dealt.proof)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The two Diffie-Hellman points between one dealer and one recipient; together they open one ciphertext."""
+
+    ephemeral: Point
+    """dealer's ephemeral key × recipient's transport key"""
+    static: Point
+    """dealer's transport key × recipient's transport key"""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The public keys between which one share travels: the dealer's two, the recipient's one."""
+
+    ephemeral: bytes
+    dealer: bytes
+    recipient: bytes
+
+    def from_dealer(self, ephemeral: Scalar, transport: Scalar) -> Pair:
+        """The pair as the dealer computes it."""
+        recipient = Point.decode(self.recipient)
+        return Pair(ephemeral * recipient, transport * recipient)
+
+    def from_recipient(self, transport: Scalar) -> Pair:
+        """The pair as the recipient computes it."""
+        return Pair(transport * Point.decode(self.ephemeral), transport * Point.decode(self.dealer))
+
+
+def encrypt_share(context: bytes, route: Route, pair: Pair, share: Scalar, payload: bytes = b"") -> bytes:
+    """``|payload| + 48`` bytes. Key and nonce are single use: the dealer's ephemeral key is."""
+    key, nonce = _share_key(context, route, pair)
+    return xseal(key, nonce, share.encode() + payload, b"")
+
+
+def decrypt_share(context: bytes, route: Route, pair: Pair, ciphertext: bytes) -> tuple[Scalar, bytes]:
+    """The share and the payload; ``RefusedError(DEALING_INVALID)`` or ``MalformedError`` if there is none."""
+    key, nonce = _share_key(context, route, pair)
+    plaintext = xopen(key, nonce, ciphertext, b"", Reason.DEALING_INVALID)
+    return Scalar.decode(plaintext[:SIZE]), plaintext[SIZE:]
+
+
+def open_share(context: bytes, route: Route, pair: Pair, index: int, dealt: Commitment, ciphertext: bytes) -> Scalar:
+    """Decrypt the share of recipient ``index`` and check it against the dealer's commitments."""
+    share, _ = decrypt_share(context, route, pair, ciphertext)
+    verify_share(dealt.decoded(), index, share, Reason.DEALING_INVALID)
+    return share
+
+
+def joint_commitments(dealings: Sequence[Commitment]) -> tuple[Point, ...]:
+    """Commitments to the sum of all polynomials; the first one is the joint public key."""
+    first, *rest = (dealt.decoded() for dealt in dealings)
+    joint = list(first)
+    for points in rest:
+        joint = [have + more for have, more in zip(joint, points, strict=True)]
+    return tuple(joint)
+
+
+def verification_share(joint: Sequence[Point], index: int) -> Point:
+    """h_i, from the joint commitments."""
+    return evaluate_commitments(joint, index)
+
+
+def transcript_hash(
+    context: bytes, transports: Sequence[bytes], dealings: Sequence[Commitment], extension: bytes
+) -> bytes:
+    """SHA-512 over everything public in the run; equal for two parties only if all they saw was equal."""
+    head = (_u64le(len(SUITE)), SUITE, _u64le(len(context)), context)
+    sizes = (_u32le(len(transports)), _u32le(len(dealings[0].points)))
+    points = (b"".join(dealt.points) for dealt in dealings)
+    proofs = (dealt.proof for dealt in dealings)
+    ephemerals = (dealt.ephemeral for dealt in dealings)
+    tail = (_u64le(len(extension)), extension)
+    return hashlib.sha512(b"".join((*head, *sizes, *transports, *points, *proofs, *ephemerals, *tail))).digest()
+
+
+def schnorr_sign(secret: Scalar, message: bytes) -> bytes:
+    """R 32 ‖ z 32, with a deterministic nonce. For proofs of possession in a run, never for signatures of people."""
+    public = base_mul(secret).encode()
+    nonce = _hash_to_scalar(b"NONCE", secret.encode() + message)
+    if nonce.is_zero:
+        raise AssertionError("a nonce of zero would reveal the secret")
+    commitment = base_mul(nonce).encode()
+    challenge = _hash_to_scalar(b"H7", commitment + public + message)
+    return commitment + (nonce + challenge * secret).encode()
+
+
+def schnorr_verify(public: Point, message: bytes, proof: bytes) -> None:
+    """Raise ``RefusedError(DEALING_INVALID)`` or ``MalformedError`` unless the prover knew log ``public``."""
+    if len(proof) != PROOF_SIZE:
+        raise MalformedError(f"a proof of possession has {PROOF_SIZE} bytes")
+    commitment, response = Point.decode(proof[:SIZE]), Scalar.decode(proof[SIZE:])
+    challenge = _hash_to_scalar(b"H7", proof[:SIZE] + public.encode() + message)
+    if base_mul(response) != commitment + challenge * public:
+        raise RefusedError(Reason.DEALING_INVALID, "the proof of possession does not hold")
+
+
+def _share_key(context: bytes, route: Route, pair: Pair) -> tuple[bytes, bytes]:
+    shared = pair.ephemeral.encode() + pair.static.encode()
+    keys = route.ephemeral + route.dealer + route.recipient
+    okm = hashlib.sha512(_PREFIX + b"H6" + shared + keys + _u64le(len(context)) + context).digest()
+    return okm[:32], okm[32:56]
+
+
+def _hash_to_scalar(use: bytes, data: bytes) -> Scalar:
+    return scalar_from_wide(hashlib.sha512(_PREFIX + use + data).digest())
+
+
+def _u32le(value: int) -> bytes:
+    return value.to_bytes(4, "little")
+
+
+def _u64le(value: int) -> bytes:
+    return value.to_bytes(8, "little")

@@ -1,0 +1,210 @@
+"""Who holds a committee key, which key it is, and who holds which part of it: three documents, no circle.
+
+A ``CommitteeProposal`` names the custodians and is hashed into the run that makes the key. A ``CommitteeKey`` never
+changes; labels and capsules are bound to its hash. A ``ShareGeneration`` says which custodian holds which share *now*;
+only share proofs are bound to it, so that a handover leaves every old capsule openable.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Self
+
+from escrow.crypto import sign
+from escrow.crypto.group import Point
+from escrow.crypto.h2c import hash_to_curve
+from escrow.encoding import expect, join, number, split, u16, u32, u64
+from escrow.errors import MalformedError, Reason, RefusedError
+from escrow.tags import T, Tag, digest, fields
+
+MOST_MEMBERS: Final = 255
+"""Custodians are institutions. The bound keeps every document below the log's limit for an entry."""
+
+TRANSCRIPT_SIZE: Final = 64
+"""The hash of a transcript is SHA-512, as COCKTAIL-DKG has it."""
+
+_GAMMA_DST: Final = b"ESCROW-V1-TDH2-GAMMA_edwards25519_XMD:SHA-512_ELL2_RO_"
+
+
+def second_generator(proposal_hash: bytes, public: Point) -> Point:
+    """Ḡ, whose discrete logarithm nobody knows. Everybody recomputes it; nobody takes it on trust."""
+    return hash_to_curve(T(Tag.GAMMA, proposal_hash, public.encode()), _GAMMA_DST)
+
+
+@dataclass(frozen=True)
+class CommitteeProposal:
+    """The custodians of one (policy, period). Indices are 1..n in the order of ``members``."""
+
+    suite: int
+    members: tuple[bytes, ...]
+    """Identity keys, Ed25519, 32 bytes each."""
+    threshold: int
+    policy_hash: bytes
+    period: int
+
+    @property
+    def n(self) -> int:
+        """How many custodians there are."""
+        return len(self.members)
+
+    @cached_property
+    def hash(self) -> bytes:
+        """SHA-256 of the encoding."""
+        return hashlib.sha256(self.encode()).digest()
+
+    def index_of(self, member: bytes) -> int | None:
+        """The index 1..n of an identity key, if it is a custodian's."""
+        return self.members.index(member) + 1 if member in self.members else None
+
+    def encode(self) -> bytes:
+        """``T("committee-proposal", suite u16, n u32, t u32, members, policy_hash, period u64)``."""
+        sizes = u32(self.n), u32(self.threshold)
+        return T(Tag.PROPOSAL, u16(self.suite), *sizes, join(*self.members), self.policy_hash, u64(self.period))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read strictly; ``MalformedError`` unless 1 <= t <= n and the members are distinct valid keys."""
+        suite, n, t, members, policy_hash, period = fields(Tag.PROPOSAL, data, 2, 4, 4, None, 32, 8)
+        keys = _members(members, number(n), number(t))
+        return cls(number(suite), keys, number(t), policy_hash, number(period))
+
+
+@dataclass(frozen=True)
+class CommitteeKey:
+    """The public key of one period, certified by every custodian that holds a part of it."""
+
+    proposal_hash: bytes
+    public: bytes
+    gamma: bytes
+    retire_at: int
+    transcript_hash: bytes
+    certificate: tuple[bytes, ...]
+    """One Ed25519 signature per custodian, in the order of the proposal."""
+
+    @cached_property
+    def hash(self) -> bytes:
+        """``committee_key_hash``, over what the custodians agree on *before* they sign: so the share generation that
+        they sign in the same step can name it. The certificate stands beside it; it proves the hash.
+        """
+        return digest(Tag.COMMITTEE_KEY, self.proposal_hash, self.public, self.gamma, u64(self.retire_at))
+
+    @property
+    def statement(self) -> bytes:
+        """What every custodian signs."""
+        return T(Tag.DKG_CERTIFY, self.transcript_hash, self.public, self.gamma, u64(self.retire_at))
+
+    def encode(self) -> bytes:
+        """``T("committee-key", proposal_hash, Y, Ḡ, retire_at u64, transcript_hash 64, signatures)``."""
+        agreed = self.proposal_hash, self.public, self.gamma, u64(self.retire_at)
+        return T(Tag.COMMITTEE_KEY, *agreed, self.transcript_hash, join(*self.certificate))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read strictly; proves nothing yet: ``verify_key`` does."""
+        widths = 32, 32, 32, 8, TRANSCRIPT_SIZE, None
+        proposal_hash, public, gamma, retire_at, transcript, signatures = fields(Tag.COMMITTEE_KEY, data, *widths)
+        for point in (public, gamma):
+            Point.decode(point)
+        return cls(proposal_hash, public, gamma, number(retire_at), transcript, _signatures(signatures))
+
+
+def verify_key(key: CommitteeKey, proposal: CommitteeProposal) -> None:
+    """Raise ``RefusedError(COMMITTEE_UNAUTHORISED)`` unless *all* custodians of ``proposal`` certified ``key``."""
+    if key.proposal_hash != proposal.hash:
+        raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the key belongs to another proposal")
+    if key.gamma != second_generator(key.proposal_hash, Point.decode(key.public)).encode():
+        raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the second generator is not the derived one")
+    _all_signed(proposal.members, key.statement, key.certificate)
+
+
+@dataclass(frozen=True)
+class ShareGeneration:
+    """Who holds which share: ``verification[i-1]`` is h_i = x_i·G. Generation 0 comes from key generation."""
+
+    committee_key_hash: bytes
+    number: int
+    members: tuple[bytes, ...]
+    threshold: int
+    verification: tuple[bytes, ...]
+    acknowledgements: tuple[bytes, ...]
+    """One Ed25519 signature per member. Without them whoever logs first could put wrong verification shares beside a
+    right key, and honest custodians would look as if they cheated."""
+
+    @property
+    def n(self) -> int:
+        """How many members there are."""
+        return len(self.members)
+
+    @cached_property
+    def hash(self) -> bytes:
+        """``generation_hash``: over everything but the acknowledgements, which sign it."""
+        return digest(Tag.GENERATION, *self._agreed())
+
+    @property
+    def statement(self) -> bytes:
+        """What every member signs once it has stored its share and erased its transport key."""
+        return T(Tag.SHARE_ACK, self.hash)
+
+    def share_key(self, index: int) -> Point:
+        """h_i of member ``index``; ``MalformedError`` for an index that is not 1..n."""
+        if not 1 <= index <= self.n:
+            raise MalformedError(f"{index} is not the index of a member")
+        return Point.decode(self.verification[index - 1])
+
+    def encode(self) -> bytes:
+        """``T("share-generation", committee_key_hash, g u32, n u32, t u32, members, h_1..h_n, signatures)``."""
+        return T(Tag.GENERATION, *self._agreed(), join(*self.acknowledgements))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read strictly; proves nothing yet: ``verify_generation`` does."""
+        key_hash, g, n, t, members, shares, signatures = fields(Tag.GENERATION, data, 32, 4, 4, 4, None, None, None)
+        keys = _members(members, number(n), number(t))
+        verification = _exactly(split(shares, most=MOST_MEMBERS), number(n), "verification shares")
+        for share in verification:
+            Point.decode(share)
+        return cls(key_hash, number(g), keys, number(t), verification, _signatures(signatures))
+
+    def _agreed(self) -> tuple[bytes, ...]:
+        sizes = u32(self.number), u32(self.n), u32(self.threshold)
+        return (self.committee_key_hash, *sizes, join(*self.members), join(*self.verification))
+
+
+def verify_generation(generation: ShareGeneration, key: CommitteeKey, proposal: CommitteeProposal) -> None:
+    """Raise ``RefusedError(COMMITTEE_UNAUTHORISED)`` unless this is the generation that key generation ended with."""
+    held_by = proposal.members, proposal.threshold
+    if generation.committee_key_hash != key.hash or (generation.members, generation.threshold) != held_by:
+        raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the shares are not those of this key and proposal")
+    if generation.number != 0:
+        raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "a later generation needs the one before it")
+    _all_signed(generation.members, generation.statement, generation.acknowledgements)
+
+
+def _all_signed(members: Sequence[bytes], statement: bytes, signatures: Sequence[bytes]) -> None:
+    if len(signatures) != len(members):
+        raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "a signature per custodian is needed")
+    for index, (member, signature) in enumerate(zip(members, signatures, strict=True), start=1):
+        try:
+            sign.verify(member, statement, signature)
+        except RefusedError:
+            raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, f"custodian {index} did not sign this") from None
+
+
+def _members(data: bytes, n: int, threshold: int) -> tuple[bytes, ...]:
+    members = _exactly(split(data, most=MOST_MEMBERS), n, "members")
+    if not 1 <= threshold <= n or len(set(members)) != n:
+        raise MalformedError("a committee has distinct members and a threshold from 1 to their number")
+    for member in members:
+        sign.check_public(member)
+    return members
+
+
+def _signatures(data: bytes) -> tuple[bytes, ...]:
+    return tuple(expect(one, sign.SIGNATURE_SIZE, "a signature") for one in split(data, most=MOST_MEMBERS))
+
+
+def _exactly(found: tuple[bytes, ...], n: int, what: str) -> tuple[bytes, ...]:
+    if len(found) != n:
+        raise MalformedError(f"{len(found)} {what}, not {n}")
+    return found

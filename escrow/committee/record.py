@@ -1,0 +1,281 @@
+"""What everybody who reads the log knows of one key generation. No secrets, no clock: a function of the log alone.
+
+So there is no coordinator, and whoever reads the same log ends with the same key or names the same culprit. A run goes
+through five stages; in each, every custodian owes one entry, the first of which counts, and the last custodian's ends the
+stage. What a single custodian does about it is ``dkg``.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, unique
+from functools import lru_cache
+from typing import Self
+
+import msgspec
+from msgspec.structs import replace
+
+from escrow.committee import cocktail
+from escrow.committee.cocktail import CIPHERTEXT_SIZE, PROOF_SIZE, Commitment, Route
+from escrow.committee.dispute import Dispute, Ground, Matter
+from escrow.committee.documents import (
+    TRANSCRIPT_SIZE,
+    CommitteeKey,
+    CommitteeProposal,
+    ShareGeneration,
+    second_generator,
+)
+from escrow.committee.messages import Kind, ciphertext_hash, commitment_hash, possession, read_entry, session_id
+from escrow.crypto import sign
+from escrow.crypto.group import SIZE, Point
+from escrow.encoding import expect, number, u64
+from escrow.errors import EscrowError, MalformedError, Reason
+from escrow.tags import Tag, digest
+
+HASH_SIZE = 32
+
+
+@unique
+class Stage(IntEnum):
+    """What every custodian owes. The names of the first five are those of the log entries that settle it."""
+
+    DKG_TRANSPORT = 0
+    DKG_COMMIT = 1
+    DKG_REVEAL = 2
+    DKG_CIPHERTEXTS = 3
+    DKG_CERTIFY = 4
+    FINISHED = 5
+    ABORTED = 6
+
+
+Row = tuple[bytes, ...]
+"""By custodian, in order of index: its entry of one stage; empty where it is still owed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run has computed once all ciphertexts are logged: the two documents, still unsigned."""
+
+    key: CommitteeKey
+    generation: ShareGeneration
+
+
+class Record(msgspec.Struct, frozen=True):
+    """The public state of a run. ``after`` returns the next one; nothing else changes it."""
+
+    proposal_bytes: bytes
+    run: int
+    retire_at: int
+    rows: tuple[Row, ...]
+    complaints: tuple[tuple[int, int], ...] = ()
+    """(accuser, dealer) whose ciphertext is said to be missing and not answered yet."""
+    answers: tuple[tuple[int, int, bytes], ...] = ()
+    """(accuser, dealer, ciphertext) as logged by the dealer."""
+    votes: tuple[tuple[int, int], ...] = ()
+    """(voter, accused): who is said to be silent in this stage."""
+    verdict: tuple[str, int] | None = None
+    """Name of the reason and index of the culprit."""
+
+    @classmethod
+    def begin(cls, proposal: CommitteeProposal, run: int, retire_at: int) -> Self:
+        """A run of which nothing is logged yet."""
+        return cls(proposal.encode(), run, retire_at, ((b"",) * proposal.n,) * Stage.FINISHED)
+
+    @property
+    def proposal(self) -> CommitteeProposal:
+        """The proposal of the run."""
+        return _proposal(self.proposal_bytes)
+
+    @property
+    def session(self) -> bytes:
+        """What tells this run from all others."""
+        return session_id(self.proposal_bytes, self.run)
+
+    @property
+    def stage(self) -> Stage:
+        """The first stage in which somebody owes an entry, or how the run ended."""
+        if self.verdict is not None:
+            return Stage.ABORTED
+        return next((Stage(at) for at, row in enumerate(self.rows) if not all(row)), Stage.FINISHED)
+
+    @property
+    def transports(self) -> Row:
+        """P_1..P_n, once they are all logged."""
+        return tuple(said[:SIZE] for said in self.rows[Stage.DKG_TRANSPORT])
+
+    @property
+    def context(self) -> bytes:
+        """The context of all proofs and ciphertexts of the run, once the transport keys are logged."""
+        return cocktail.session_context(self.session, self.transports)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The documents to be signed; with their signatures once the run is finished."""
+        return _outcome(self.proposal_bytes, self.session, self.retire_at, self.rows)
+
+    def matter(self, dealer: int, recipient: int) -> Matter:
+        """What a dispute about one ciphertext is about."""
+        dealt = Commitment.decode(self.rows[Stage.DKG_REVEAL][dealer - 1], self.proposal.threshold)
+        keys = self.transports
+        route = Route(dealt.ephemeral, keys[dealer - 1], keys[recipient - 1])
+        return Matter(self.session, self.context, route, dealer, recipient, dealt)
+
+    def ciphertext_hash(self, dealer: int, recipient: int) -> bytes:
+        """The hash of that ciphertext, as its dealer logged it."""
+        start = HASH_SIZE * (recipient - 1)
+        return self.rows[Stage.DKG_CIPHERTEXTS][dealer - 1][start : start + HASH_SIZE]
+
+    def owes(self, member: int) -> bool:
+        """Whether the run waits for ``member``, who may not wait for somebody else in turn."""
+        if any(dealer == member for _, dealer in self.complaints):
+            return True
+        waits = any(accuser == member for accuser, _ in self.complaints)
+        return not waits and not self.rows[self.stage][member - 1]
+
+    def after(self, kind: Kind, submitter: bytes, payload: bytes) -> "Record":
+        """The record with one more entry of the log; itself if the entry is none of this run's or changes nothing.
+
+        Entries that break the protocol never raise: they end the run with whoever logged them as the culprit.
+        """
+        author = self.proposal.index_of(submitter)
+        if self.stage >= Stage.FINISHED or author is None or kind in (Kind.COMMITTEE_KEY, Kind.SHARE_GENERATION):
+            return self
+        try:
+            session, content = read_entry(payload)
+            if session != self.session:
+                return self
+            if kind is Kind.DKG_DISPUTE:
+                return self._disputed(author, Dispute.decode(content))
+            if kind is Kind.DKG_ANSWER:
+                return self._answered(author, content)
+            return self._settled(Stage[kind], author, content)
+        except EscrowError:
+            return self._condemn(Reason.DEALING_INVALID, author)
+
+    def _settled(self, stage: Stage, author: int, content: bytes) -> "Record":
+        if self.rows[stage][author - 1]:
+            return self  # sent again after a crash, or a second thought: the first counts
+        if stage is not self.stage:
+            raise MalformedError("an entry comes before its stage")
+        _CHECKS[stage](self, author, content)
+        row = (*self.rows[stage][: author - 1], content, *self.rows[stage][author:])
+        rows = (*self.rows[:stage], row, *self.rows[stage + 1 :])
+        return replace(self, rows=rows, votes=() if all(row) else self.votes)
+
+    def _disputed(self, author: int, dispute: Dispute) -> "Record":
+        accused = dispute.accused
+        if not 1 <= accused <= self.proposal.n or accused == author:
+            raise MalformedError("a dispute is with another custodian")
+        if dispute.ground is Ground.SILENT:
+            return self._voted(author, accused, number(expect(dispute.evidence, 1, "a vote")))
+        if self.stage is not Stage.DKG_CERTIFY:
+            raise MalformedError("a ciphertext is disputed before all are logged")
+        if dispute.ground is Ground.UNSOUND:
+            logged = self.ciphertext_hash(accused, author)
+            culprit = self.matter(accused, author).judge(dispute.evidence, logged)
+            reason = Reason.DEALING_INVALID if culprit == accused else Reason.DISPUTE_INVALID
+            return self._condemn(reason, culprit)
+        expect(dispute.evidence, 0, "the evidence of what is missing")
+        settled = any((accuser, dealer) == (author, accused) for accuser, dealer, _ in self.answers)
+        if settled or (author, accused) in self.complaints:
+            return self
+        return replace(self, complaints=(*self.complaints, (author, accused)))
+
+    def _voted(self, author: int, accused: int, stage: int) -> "Record":
+        """One opinion. Only ``threshold`` of them name somebody: at least one of those is honest and waited in vain."""
+        vote = author, accused
+        if stage != self.stage or vote in self.votes or not self.owes(accused):
+            return self
+        votes = (*self.votes, vote)
+        if sum(named == accused for _, named in votes) >= self.proposal.threshold:
+            return self._condemn(Reason.DEALER_SILENT, accused)
+        return replace(self, votes=votes)
+
+    def _answered(self, author: int, content: bytes) -> "Record":
+        accuser, ciphertext = number(content[:4]), content[4:]
+        complaint = accuser, author
+        if complaint not in self.complaints:
+            return self
+        expect(ciphertext, CIPHERTEXT_SIZE, "an encrypted share")
+        if ciphertext_hash(self.session, author, accuser, ciphertext) != self.ciphertext_hash(author, accuser):
+            raise MalformedError("the answer is not the ciphertext that was announced")
+        return replace(
+            self,
+            complaints=tuple(one for one in self.complaints if one != complaint),
+            answers=(*self.answers, (accuser, author, ciphertext)),
+            votes=tuple(vote for vote in self.votes if vote[1] != author),
+        )
+
+    def _condemn(self, reason: Reason, culprit: int) -> "Record":
+        return replace(self, verdict=(reason.name, culprit))
+
+
+def _check_transport(record: Record, author: int, content: bytes) -> None:
+    expect(content, SIZE + PROOF_SIZE, "a transport key with its proof")
+    if any(said[:SIZE] == content[:SIZE] for said in record.rows[Stage.DKG_TRANSPORT]):
+        raise MalformedError("the transport key is another's")
+    key = Point.decode(content[:SIZE])
+    cocktail.schnorr_verify(key, possession(record.session, author), content[SIZE:])
+
+
+def _check_commit(_record: Record, _author: int, content: bytes) -> None:
+    expect(content, HASH_SIZE, "a hash")
+
+
+def _check_reveal(record: Record, author: int, content: bytes) -> None:
+    if commitment_hash(record.session, author, content) != record.rows[Stage.DKG_COMMIT][author - 1]:
+        raise MalformedError("the dealing is not the one that was committed to")
+    cocktail.verify_commitment(record.context, Commitment.decode(content, record.proposal.threshold))
+
+
+def _check_ciphertexts(record: Record, _author: int, content: bytes) -> None:
+    expect(content, HASH_SIZE * record.proposal.n, "a hash per custodian")
+
+
+def _check_certify(record: Record, author: int, content: bytes) -> None:
+    expect(content, TRANSCRIPT_SIZE + 2 * sign.SIGNATURE_SIZE, "a certificate")
+    outcome, member = record.outcome, record.proposal.members[author - 1]
+    transcript, signature, acknowledgement = _certificate(content)
+    if transcript != outcome.key.transcript_hash:
+        raise MalformedError("the certificate is over another transcript")
+    sign.verify(member, outcome.key.statement, signature)
+    sign.verify(member, outcome.generation.statement, acknowledgement)
+
+
+_CHECKS = {
+    Stage.DKG_TRANSPORT: _check_transport,
+    Stage.DKG_COMMIT: _check_commit,
+    Stage.DKG_REVEAL: _check_reveal,
+    Stage.DKG_CIPHERTEXTS: _check_ciphertexts,
+    Stage.DKG_CERTIFY: _check_certify,
+}
+"""What an entry of each stage must be. Whoever logs another one is the culprit."""
+
+
+@lru_cache(maxsize=16)
+def _proposal(data: bytes) -> CommitteeProposal:
+    return CommitteeProposal.decode(data)
+
+
+@lru_cache(maxsize=16)
+def _outcome(proposal_bytes: bytes, session: bytes, retire_at: int, rows: tuple[Row, ...]) -> Outcome:
+    proposal = _proposal(proposal_bytes)
+    dealings = [Commitment.decode(said, proposal.threshold) for said in rows[Stage.DKG_REVEAL]]
+    transports = [said[:SIZE] for said in rows[Stage.DKG_TRANSPORT]]
+    # The base protocol signs neither the ciphertexts nor what the key is for.
+    bound = proposal.policy_hash, u64(proposal.period), *rows[Stage.DKG_CIPHERTEXTS]
+    context = cocktail.session_context(session, transports)
+    transcript = cocktail.transcript_hash(context, transports, dealings, digest(Tag.DKG_EXT, *bound))
+
+    joint = cocktail.joint_commitments(dealings)
+    gamma = second_generator(proposal.hash, joint[0])
+    signed = [_certificate(said) for said in rows[Stage.DKG_CERTIFY] if said]
+    certificate = tuple(signature for _, signature, _ in signed)
+    key = CommitteeKey(proposal.hash, joint[0].encode(), gamma.encode(), retire_at, transcript, certificate)
+    shares = tuple(cocktail.verification_share(joint, i + 1).encode() for i in range(proposal.n))
+    held = proposal.members, proposal.threshold, shares
+    return Outcome(key, ShareGeneration(key.hash, 0, *held, tuple(acknowledged for _, _, acknowledged in signed)))
+
+
+def _certificate(content: bytes) -> tuple[bytes, bytes, bytes]:
+    """Transcript hash, signature over the key, signature over the share generation."""
+    end = TRANSCRIPT_SIZE + sign.SIGNATURE_SIZE
+    return content[:TRANSCRIPT_SIZE], content[TRANSCRIPT_SIZE:end], content[end:]

@@ -1,0 +1,1 @@
+"""Mathematics without protocol: what each primitive computes, never when or why it is used."""

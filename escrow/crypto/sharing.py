@@ -1,0 +1,102 @@
+"""Shamir's secret sharing with Feldman's commitments, in the exponent where that is enough.
+
+A polynomial f of degree threshold - 1 has its secret at 0; party i = 1..n holds f(i), and everybody can check
+it against the commitments to the coefficients. Indices are public; no function here is constant time.
+Sources: Shamir, CACM 22(11) 1979; Feldman, FOCS 1987.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from escrow.crypto.coins import Coins
+from escrow.crypto.group import Point, Scalar, base_mul
+from escrow.errors import MalformedError, Reason, RefusedError
+
+MOST_PARTIES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Polynomial:
+    """Coefficients from the constant term upwards; the constant term is the secret."""
+
+    coefficients: tuple[Scalar, ...]
+
+    def evaluate(self, index: int) -> Scalar:
+        """The share of party ``index``; raise ``MalformedError`` for 0, which would be the secret."""
+        x, value = _coordinate(index), Scalar(0)
+        for coefficient in reversed(self.coefficients):
+            value = value * x + coefficient
+        return value
+
+    def commitments(self) -> tuple[Point, ...]:
+        """The coefficients times the base point."""
+        return tuple(base_mul(coefficient) for coefficient in self.coefficients)
+
+
+def random_polynomial(coins: bytes, threshold: int, secret: Scalar | None = None) -> Polynomial:
+    """A polynomial that ``threshold`` shares determine, with the given or a fresh secret.
+
+    Coefficients are drawn until they are not zero, so that no commitment is the identity and the degree
+    is what it claims. ``coins`` is 32 bytes.
+    """
+    stream = Coins(coins)
+    first = stream.scalar("secret") if secret is None else secret
+    return Polynomial((first, *(stream.scalar("coefficient") for _ in range(threshold - 1))))
+
+
+def evaluate_commitments(commitments: Sequence[Point], index: int) -> Point:
+    """f(index) times the base point, from the commitments to f."""
+    x, value = _coordinate(index), Point.identity()
+    for commitment in reversed(commitments):
+        value = x * value + commitment
+    return value
+
+
+def verify_share(
+    commitments: Sequence[Point], index: int, share: Scalar, reason: Reason = Reason.SHARE_INVALID
+) -> None:
+    """Raise ``RefusedError(reason)`` unless ``share`` is f(index) for the committed f."""
+    if base_mul(share) != evaluate_commitments(commitments, index):
+        raise RefusedError(reason, f"the share of party {index} is not the committed one")
+
+
+@lru_cache(maxsize=256)
+def lagrange_at_zero(indices: tuple[int, ...]) -> tuple[Scalar, ...]:
+    """The weights that make f(0) of the values at ``indices``, in their order.
+
+    Raises ``MalformedError`` for an index that is 0, too large, or there twice.
+    """
+    if len(set(indices)) != len(indices):
+        raise MalformedError("a party contributes twice")
+    points = [_coordinate(index) for index in indices]
+    weights = []
+    for x in points:
+        above, below = Scalar(1), Scalar(1)
+        for other in points:
+            if other != x:
+                above, below = above * other, below * (other - x)
+        weights.append(above * below.invert())
+    return tuple(weights)
+
+
+def interpolate_scalars(shares: Mapping[int, Scalar]) -> Scalar:
+    """f(0) from shares by index; the caller knows that they are enough and good."""
+    total = Scalar(0)
+    for weight, share in zip(lagrange_at_zero(tuple(shares)), shares.values(), strict=True):
+        total = total + weight * share
+    return total
+
+
+def interpolate_points(shares: Mapping[int, Point]) -> Point:
+    """f(0) times a point, from f(i) times it; the caller knows that they are enough and good."""
+    total = Point.identity()
+    for weight, share in zip(lagrange_at_zero(tuple(shares)), shares.values(), strict=True):
+        total = total + weight * share
+    return total
+
+
+def _coordinate(index: int) -> Scalar:
+    if not 1 <= index < MOST_PARTIES:
+        raise MalformedError(f"{index} is not the index of a party")
+    return Scalar(index)

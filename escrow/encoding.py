@@ -1,0 +1,71 @@
+"""Injective encodings: fixed-width integers and length-prefixed sequences, and their strict readers.
+
+A sequence ``x1..xn`` is ``‖ u64be(len(x)) ‖ x``, so that no two different sequences share an encoding
+(the idea of TupleHash, NIST SP 800-185, and of C2SP sequencehash). Readers refuse trailing bytes,
+missing bytes and lengths beyond the input, and never allocate what a length merely claims.
+"""
+
+import struct
+
+from escrow.errors import MalformedError
+
+_U64 = struct.Struct(">Q")
+
+
+def u8(value: int) -> bytes:
+    """One byte, big-endian."""
+    return value.to_bytes(1, "big")
+
+
+def u16(value: int) -> bytes:
+    """Two bytes, big-endian."""
+    return value.to_bytes(2, "big")
+
+
+def u32(value: int) -> bytes:
+    """Four bytes, big-endian."""
+    return value.to_bytes(4, "big")
+
+
+def u64(value: int) -> bytes:
+    """Eight bytes, big-endian; times are milliseconds."""
+    return value.to_bytes(8, "big")
+
+
+def number(data: bytes) -> int:
+    """The value of a fixed-width field; its width was checked by whoever cut it out."""
+    return int.from_bytes(data, "big")
+
+
+def join(*fields: bytes) -> bytes:
+    """Encode a sequence of byte strings injectively."""
+    parts = []
+    for field in fields:
+        parts.append(_U64.pack(len(field)))
+        parts.append(field)
+    return b"".join(parts)
+
+
+def split(data: bytes, *, most: int = 1 << 16) -> tuple[bytes, ...]:
+    """Decode ``join``; raise ``MalformedError`` unless every byte belongs to a whole field."""
+    fields = []
+    at, end = 0, len(data)
+    while at < end:
+        if end - at < 8:
+            raise MalformedError("a length prefix is cut short")
+        (length,) = _U64.unpack_from(data, at)
+        at += 8
+        if length > end - at:
+            raise MalformedError("a field is cut short")
+        fields.append(data[at : at + length])
+        at += length
+        if len(fields) > most:
+            raise MalformedError(f"more than {most} fields")
+    return tuple(fields)
+
+
+def expect(data: bytes, length: int, what: str) -> bytes:
+    """Return ``data`` if it has exactly ``length`` bytes."""
+    if len(data) != length:
+        raise MalformedError(f"{what} has {len(data)} bytes, not {length}")
+    return data

@@ -1,0 +1,52 @@
+"""Logged and witnessed is not authorised: what makes a committee's key and its shares count.
+
+The proposal of a period follows from the policy, so nobody has to be asked for it. A key counts if every custodian
+that the policy names has certified it and its end is the one that the policy fixes. Of several in the log, the first.
+"""
+
+from functools import lru_cache
+
+from escrow.capsule.schemes.base import CommitteeContext
+from escrow.committee.documents import CommitteeKey, CommitteeProposal, ShareGeneration, verify_generation, verify_key
+from escrow.crypto.group import Point
+from escrow.errors import Reason, RefusedError
+from escrow.warrant.genesis import Genesis
+
+
+def proposal_for(genesis: Genesis, period: int) -> CommitteeProposal:
+    """The one proposal that the policy in force admits for ``period``."""
+    policy = genesis.policy
+    keys = {member.id: bytes.fromhex(member.key) for member in genesis.custodians}
+    members = tuple(keys[name] for name in policy.custodians)
+    return CommitteeProposal(policy.suite, members, policy.t, policy.hash, period)
+
+
+def check_committee_key(genesis: Genesis, period: int, payload: bytes) -> CommitteeKey:
+    """The committee key of ``period`` in a logged payload; ``COMMITTEE_UNAUTHORISED`` unless it is authorised."""
+    return _checked_key(proposal_for(genesis, period), genesis.policy.retire_at(period), payload)
+
+
+def check_generation(genesis: Genesis, key: CommitteeKey, period: int, payload: bytes) -> ShareGeneration:
+    """The share generation of ``key`` in a logged payload; ``COMMITTEE_UNAUTHORISED`` unless it is authorised."""
+    generation = ShareGeneration.decode(payload)
+    verify_generation(generation, key, proposal_for(genesis, period))
+    return generation
+
+
+def context_of(genesis: Genesis, key: CommitteeKey) -> CommitteeContext:
+    """What capsules under ``key`` are bound to."""
+    return _context(genesis.policy.suite, key)
+
+
+@lru_cache(maxsize=256)
+def _checked_key(proposal: CommitteeProposal, retire_at: int, payload: bytes) -> CommitteeKey:
+    key = CommitteeKey.decode(payload)
+    verify_key(key, proposal)
+    if key.retire_at != retire_at:
+        raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the key ends when the policy does not say so")
+    return key
+
+
+@lru_cache(maxsize=256)
+def _context(suite: int, key: CommitteeKey) -> CommitteeContext:
+    return CommitteeContext(suite, key.hash, Point.decode(key.public), Point.decode(key.gamma))

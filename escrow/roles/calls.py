@@ -1,0 +1,404 @@
+"""Everything one party can ask another, and the answers. One struct per message of ``protos/``.
+
+Field names and order are those of the wire (``escrow.rpc.codec`` maps them one to one). Objects that are
+signed or hashed travel as ``bytes`` and are never rebuilt from parts.
+"""
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+from escrow.errors import Reason
+
+
+class Reply(Struct, frozen=True):
+    """An answer."""
+
+
+class Call(Struct, frozen=True, tag=True):
+    """A question. ``durable`` ones are owed until answered; others are given up when the peer is out of reach."""
+
+    answer: ClassVar[type[Reply]]
+    durable: ClassVar[bool] = True
+
+
+class Done(Reply, frozen=True):
+    """It is done, durably."""
+
+
+# -- log ------------------------------------------------------------------------------------------
+
+
+class AppendResult(Struct, frozen=True):
+    """``index`` of the entry if ``reason`` is empty; the same entry twice has one index."""
+
+    index: int
+    reason: str
+
+
+class Appended(Reply, frozen=True):
+    results: tuple[AppendResult, ...]
+
+
+class Append(Call, frozen=True):
+    """Ask the log to take signed entries (``escrow.tlog.entry``). One bad entry never fails its neighbours."""
+
+    answer = Appended
+    entries: tuple[bytes, ...]
+
+
+class Head(Reply, frozen=True):
+    """A cosigned checkpoint and its consistency proof from ``known_size`` (none when that was 0 or equal)."""
+
+    note: bytes
+    proof: tuple[bytes, ...]
+
+
+class GetHead(Call, frozen=True):
+    """The newest cosigned checkpoint, cosigned not before ``fresh_after`` (ms), covering every entry taken."""
+
+    answer = Head
+    durable = False
+    known_size: int
+    fresh_after: int
+
+
+class Update(Reply, frozen=True):
+    """Entries ``start ..`` and a cosigned checkpoint; ``proof`` leads from ``start + len(entries)`` to its size."""
+
+    start: int
+    entries: tuple[bytes, ...]
+    note: bytes
+    proof: tuple[bytes, ...]
+
+
+class GetUpdate(Call, frozen=True):
+    """What a follower that holds ``known_size`` entries is missing, at most ``limit`` entries at a time."""
+
+    answer = Update
+    durable = False
+    known_size: int
+    fresh_after: int
+    limit: int
+
+
+class Record(Reply, frozen=True):
+    """An entry, its place, and its inclusion path in the tree of the size that was asked for."""
+
+    index: int
+    entry: bytes
+    path: tuple[bytes, ...]
+
+
+class GetRecord(Call, frozen=True):
+    """The newest entry of ``entry_type`` about ``subject`` within the first ``size`` entries (NOT_FOUND)."""
+
+    answer = Record
+    durable = False
+    entry_type: int
+    subject: bytes
+    size: int
+
+
+class GetPath(Call, frozen=True):
+    """The entry at ``index`` and its inclusion path in the tree of ``size``."""
+
+    answer = Record
+    durable = False
+    index: int
+    size: int
+
+
+class Cosigned(Reply, frozen=True):
+    """A witness's answer: the signature line, or the size it has recorded when ours is not the one (409)."""
+
+    line: bytes
+    size: int
+
+
+class AddCheckpoint(Call, frozen=True):
+    """A C2SP tlog-witness ``add-checkpoint`` request body."""
+
+    answer = Cosigned
+    durable = False
+    request: bytes
+
+
+# -- relay ----------------------------------------------------------------------------------------
+
+
+class Enroll(Call, frozen=True):
+    """Make the calling device reachable under ``name``; publish its prekeys. Its list must be in the log."""
+
+    answer = Done
+    name: str
+    bundle: bytes
+    ec_keys: tuple[bytes, ...]
+    kem_keys: tuple[bytes, ...]
+
+
+class Found(Reply, frozen=True):
+    account: bytes
+
+
+class Lookup(Call, frozen=True):
+    """The account behind a name: a convenience, checked by safety numbers, never trusted."""
+
+    answer = Found
+    durable = False
+    name: str
+
+
+class PrekeyBundle(Reply, frozen=True):
+    """The static bundle and at most one one-time key of each kind (empty: none left); each ends with its signature."""
+
+    bundle: bytes
+    ec_key: bytes
+    kem_key: bytes
+
+
+class GetBundle(Call, frozen=True):
+    answer = PrekeyBundle
+    account: bytes
+    device: int
+
+
+class RouteMember(Struct, frozen=True):
+    """An account of the roster with its salt for this (epoch, roster version)."""
+
+    account: bytes
+    salt: bytes
+
+
+class RegisterRoute(Call, frozen=True):
+    """Tell the relay the conversation tag and member salts of a route before its first submission of an epoch."""
+
+    answer = Done
+    conv_tag: bytes
+    policy_hash: bytes
+    epoch: int
+    roster_version: int
+    members: tuple[RouteMember, ...]
+
+
+class DeviceEnvelope(Struct, frozen=True):
+    """A session message for one device."""
+
+    account: bytes
+    device: int
+    envelope: bytes
+
+
+class EscrowSend(Struct, frozen=True):
+    """A submission of an escrowed conversation. Label and capsule are present iff index is 0."""
+
+    label: bytes
+    capsule: bytes
+    body: bytes
+    envelopes: tuple[DeviceEnvelope, ...]
+    device_sig: bytes
+
+
+class PlainSend(Struct, frozen=True):
+    """A submission of an un-escrowed conversation: session messages and nothing else."""
+
+    envelopes: tuple[DeviceEnvelope, ...]
+
+
+class Submission(Struct, frozen=True):
+    """Exactly one of the two kinds, under the device's idempotency key (16 bytes)."""
+
+    idempotency_key: bytes
+    escrow: EscrowSend | None
+    plain: PlainSend | None
+
+
+class ItemResult(Struct, frozen=True):
+    """``reason`` is empty when accepted. An escrowed item then carries its receipt, the receipt's path, and the signed
+    frame the path leads to: the frame of this call, or for an item sent again the one it was first accepted in.
+    """
+
+    reason: str
+    receipt: bytes = b""
+    path: bytes = b""
+    frame: bytes = b""
+    relay_sig: bytes = b""
+
+
+class FrameReply(Reply, frozen=True):
+    """A result per item, in order. The relay signs once for all items that the call adds."""
+
+    items: tuple[ItemResult, ...]
+
+
+class Submit(Call, frozen=True):
+    """A frame of up to 256 submissions. One bad item never fails its neighbours."""
+
+    answer = FrameReply
+    items: tuple[Submission, ...]
+
+
+class EscrowDelivery(Struct, frozen=True):
+    """Everything a receiver checks: what was submitted, what the relay signed for it."""
+
+    label: bytes
+    capsule: bytes
+    body: bytes
+    device_sig: bytes
+    envelope: bytes
+    env_root: bytes
+    env_path: bytes
+    receipt: bytes
+    path: bytes
+    frame: bytes
+    relay_sig: bytes
+
+
+class PlainDelivery(Struct, frozen=True):
+    """A session message and who the relay says it is from; the session proves it."""
+
+    sender_account: bytes
+    sender_device: int
+    envelope: bytes
+
+
+class Delivery(Struct, frozen=True):
+    """One item of a device's mailbox; ``number`` is its place there."""
+
+    number: int
+    escrow: EscrowDelivery | None
+    plain: PlainDelivery | None
+
+
+class Fetched(Reply, frozen=True):
+    items: tuple[Delivery, ...]
+
+
+class Fetch(Call, frozen=True):
+    """The mailbox from ``start`` on. Everything before ``start`` is acknowledged by this call."""
+
+    answer = Fetched
+    durable = False
+    start: int
+    limit: int
+
+
+class Produced(Reply, frozen=True):
+    """Items in scope (``escrow.warrant.request.Item`` bytes) and where to go on (0: that was all)."""
+
+    items: tuple[bytes, ...]
+    next: int
+
+
+class Produce(Call, frozen=True):
+    """Ask the relay for what a sealed, logged, active warrant covers, and nothing else."""
+
+    answer = Produced
+    durable = False
+    dsse: bytes
+    salt: bytes
+    start: int
+
+
+# -- custodian ------------------------------------------------------------------------------------
+
+
+class DeliverDealing(Call, frozen=True):
+    """A key-generation ciphertext from one member to another; its hash is in the log."""
+
+    answer = Done
+    proposal_hash: bytes
+    run: int
+    ciphertext: bytes
+
+
+class ReleaseReply(Reply, frozen=True):
+    """``sealed`` (HPKE to the warrant's recipient key) when released; else ``reason`` and the signed denial."""
+
+    sealed: bytes
+    reason: str
+    denial: bytes
+    signature: bytes
+
+    @property
+    def pending(self) -> bool:
+        """The intent is written down and on its way to the log; the same request will be answered later."""
+        return self.reason == Reason.INTENT_PENDING.name
+
+
+class Release(Call, frozen=True):
+    """A signed release request (``escrow.warrant.request``)."""
+
+    answer = ReleaseReply
+    durable = False
+    request: bytes
+    signature: bytes
+
+
+class CommitteeStatus(Reply, frozen=True):
+    """The committee key and share generation this custodian serves; empty while there is none."""
+
+    committee_key: bytes
+    generation: bytes
+    run: int
+
+
+class GetCommittee(Call, frozen=True):
+    answer = CommitteeStatus
+    durable = False
+
+
+# -- authority ------------------------------------------------------------------------------------
+
+
+class Case(Reply, frozen=True):
+    """A case of the authority: its state and the public parts of its warrant; ``seal_index`` is set once sealed."""
+
+    warrant_id: bytes
+    state: str
+    payload: bytes
+    dsse: bytes
+    salt: bytes
+    sealed: bool
+    signers: tuple[str, ...]
+
+
+class Apply(Call, frozen=True):
+    """File an application: the exact payload bytes that the locks will sign."""
+
+    answer = Case
+    payload: bytes
+
+
+class SignCase(Call, frozen=True):
+    """One person's DSSE signature over the payload, as issuer (first lock) or approver (second lock)."""
+
+    answer = Case
+    warrant_id: bytes
+    role: str
+    person: str
+    signature: bytes
+
+
+class CancelCase(Call, frozen=True):
+    """A lock's signed cancellation."""
+
+    answer = Case
+    warrant_id: bytes
+    person: str
+    signature: bytes
+
+
+class GetCase(Call, frozen=True):
+    answer = Case
+    durable = False
+    warrant_id: bytes
+
+
+AnyCall = (
+    Append | GetHead | GetUpdate | GetRecord | GetPath | AddCheckpoint
+    | Enroll | Lookup | GetBundle | RegisterRoute | Submit | Fetch | Produce
+    | DeliverDealing | Release | GetCommittee
+    | Apply | SignCase | CancelCase | GetCase
+)  # fmt: skip
+"""Every call that can be owed to another party."""

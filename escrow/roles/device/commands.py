@@ -1,0 +1,81 @@
+"""What a user asks of her own device. Local: none of this is a message to anybody."""
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+from escrow.roles.calls import Call, Done, Reply
+from escrow.roles.device.state import Alarm, Shown
+
+
+class Registered(Reply, frozen=True):
+    """The account that was made; its id is the hash of its key."""
+
+    account: bytes
+    name: str
+
+
+class Register(Call, frozen=True):
+    """Make the keys of a new account with this one device, log them, and publish prekeys under ``name``."""
+
+    answer = Registered
+    name: str
+
+
+class Send(Call, frozen=True):
+    """Queue ``text`` (UTF-8, at most 48 KiB) for ``to`` in ``mode`` (0 plain, 1 escrowed)."""
+
+    answer = Done
+    to: str
+    mode: int
+    text: str
+
+
+class Sync(Call, frozen=True):
+    """Fetch what waits at the relay, and try again what could not be sent."""
+
+    answer = Done
+
+
+class Inbox(Reply, frozen=True):
+    """Messages that were shown, from number ``start`` on."""
+
+    start: int
+    messages: tuple[Shown, ...]
+
+
+class GetInbox(Call, frozen=True):
+    """What was shown, from number ``start`` on."""
+
+    answer = Inbox
+    start: int
+
+
+class ConversationStatus(Struct, frozen=True):
+    """One conversation as the screen shows it: with whom, and whether an escrow holds its messages."""
+
+    peer: bytes
+    peer_name: str
+    mode: int
+    confirmed: bool
+
+
+class Status(Reply, frozen=True):
+    """This device: what it is, its conversations, what waits and what was refused."""
+
+    account: bytes
+    name: str
+    enrolled: bool
+    conversations: tuple[ConversationStatus, ...]
+    queued: int
+    unanswered: int
+    accepted: int
+    refused: tuple[str, ...]
+    deferred: tuple[str, ...]
+    alarms: tuple[Alarm, ...]
+
+
+class GetStatus(Call, frozen=True):
+    """What the status screen shows."""
+
+    answer: ClassVar[type[Reply]] = Status

@@ -1,0 +1,144 @@
+"""What a device remembers, and under which keys of its store.
+
+=====================  ====================================================================
+``me``                 ``Me``: identity, hedge, counters; the only long-lived secrets
+``prekey/``            prekey secrets by purpose and number, erased when used
+``session/``           one e2ee session per (peer device, mode)
+``conv/``, ``with/``   conversations by id; the one in use per (peer, mode)
+``route/``             conversation tags that the relay has been told
+``queue/``             messages that are not yet sealed, in order
+``sent/``              what was submitted, by idempotency key, with its outcome and receipt
+``deferred/``          deliveries that wait for something, with what was already opened of them
+``seen/``              chains that were accepted
+``inbox/``             what was shown to the user, in order
+``alarm/``             what was refused, and who is to blame for it
+``view/``              the light view of the log
+=====================  ====================================================================
+"""
+
+from msgspec import Struct
+
+from escrow.e2ee.bundle import PrekeySecret
+from escrow.e2ee.keys import IdentityKeys
+from escrow.e2ee.session import Session
+from escrow.encoding import number, u8, u32, u64
+from escrow.errors import Reason, RefusedError
+from escrow.roles.calls import Delivery
+from escrow.roles.machine import Draft, Read
+from escrow.roles.state import pack, unpack
+from escrow.secret import Secret
+
+PLAIN, ESCROW = 0, 1
+"""The two modes of a conversation."""
+
+
+class Me(Struct, frozen=True):
+    """This device. ``hedge`` (32 bytes) is secret and never zero; ``chains`` counts the chains ever started."""
+
+    name: str
+    account_seed: Secret
+    keys: IdentityKeys
+    hedge: Secret
+    device_list: bytes
+    enrolled: bool
+    chains: int
+    mail: int
+
+
+class Queued(Struct, frozen=True):
+    """A message that waits to be sealed: for the peer called ``to``."""
+
+    to: str
+    mode: int
+    text: str
+
+
+class Sent(Struct, frozen=True):
+    """A submission and what became of it. ``state`` is ``sent``, ``accepted`` or the reason of the refusal."""
+
+    message: Queued
+    submit_hash: bytes
+    state: str
+    receipt: bytes
+    include_by: int
+
+
+class Shown(Struct, frozen=True):
+    """A message that passed every check. ``time`` is the relay's ingest time (escrowed) or the local one."""
+
+    sender: bytes
+    sender_name: str
+    mode: int
+    text: str
+    time: int
+    body_id: bytes
+
+
+class Deferred(Struct, frozen=True):
+    """A delivery that waits, and its envelope's plaintext once that was opened: a ratchet opens it only once."""
+
+    delivery: Delivery
+    opened: bytes
+    reason: str
+
+
+class Alarm(Struct, frozen=True):
+    """Something that was refused: the reason, the parties that provably deviated, and when."""
+
+    reason: str
+    culprits: tuple[str, ...]
+    detail: str
+    time: int
+
+
+def load_me(view: Read | Draft) -> Me:
+    """This device; ``NOT_FOUND`` before it is registered."""
+    data = view.get(b"me")
+    if data is None:
+        raise RefusedError(Reason.NOT_FOUND, "this profile is not registered")
+    return unpack(data, Me)
+
+
+def save_me(draft: Draft, me: Me) -> None:
+    """Remember ``me``."""
+    draft.put(b"me", pack(me))
+
+
+def session_key(account: bytes, device: int, mode: int) -> bytes:
+    """Where the session with a peer device in a mode is kept. Its lineage is pinned inside."""
+    return b"session/" + account + u32(device) + u8(mode)
+
+
+def load_session(view: Read | Draft, account: bytes, device: int, mode: int) -> Session | None:
+    """The session with a peer device in a mode."""
+    data = view.get(session_key(account, device, mode))
+    return None if data is None else unpack(data, Session)
+
+
+def save_session(draft: Draft, session: Session) -> None:
+    """Remember a session under its pins."""
+    draft.put(session_key(session.peer.account, session.peer.device, session.mode), pack(session))
+
+
+def prekey_key(purpose: int, place: int) -> bytes:
+    """Where a prekey secret is kept."""
+    return b"prekey/" + u8(purpose) + u32(place)
+
+
+def load_prekey(view: Read | Draft, purpose: int, place: int) -> PrekeySecret | None:
+    """A prekey secret, unless it was used up."""
+    data = view.get(prekey_key(purpose, place))
+    return None if data is None else unpack(data, PrekeySecret)
+
+
+def push(draft: Draft, prefix: bytes, value: object) -> int:
+    """Append a value to a numbered list under ``prefix``; return its number."""
+    last = draft.last(prefix)
+    place = 0 if last is None else number(last[0][len(prefix) :]) + 1
+    draft.put(prefix + u64(place), pack(value))
+    return place
+
+
+def raise_alarm(draft: Draft, reason: Reason, culprits: frozenset[str], detail: str, now: int) -> None:
+    """Keep a local security event; the sender learns nothing but the missing receipt."""
+    push(draft, b"alarm/", Alarm(reason.name, tuple(sorted(culprits)), detail, now))

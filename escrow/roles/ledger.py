@@ -1,0 +1,278 @@
+"""What the entries of the log say: the register that a party keeps who follows all of them.
+
+Logged is not authorised. An entry is filed only if its submitter is entitled to its type and has signed it, if its
+content verifies, and if it comes in its turn: device lists as a chain, committee keys certified by all their
+custodians, the first seal per tag, ingest roots that grow. Whatever else the log holds is counted as a leaf and
+ignored. How the entries get here is ``follower``'s business.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from msgspec import Struct
+
+from escrow.capsule.receipt import IngestRoot
+from escrow.committee.documents import CommitteeKey, CommitteeProposal, ShareGeneration
+from escrow.e2ee.devices import DeviceList
+from escrow.encoding import number, u32, u64
+from escrow.errors import MalformedError, Reason, RefusedError
+from escrow.ids import Millis
+from escrow.roles.authorised import check_committee_key, check_generation, proposal_for
+from escrow.roles.machine import Draft, Read
+from escrow.roles.state import pack, unpack
+from escrow.tlog.entry import Entry, EntryType
+from escrow.warrant.genesis import Genesis
+from escrow.warrant.orders import KINDS, Order
+from escrow.warrant.request import ReleaseIntent
+from escrow.warrant.sealing import SealedLeaf
+from escrow.warrant.table import Event
+
+LEAVES = "log/leaves"
+"""The stream of entries as followed; a record's number is the entry's index in the log."""
+
+_LIST = b"log/list/"
+_PROPOSAL = b"log/proposal/"
+_KEY = b"log/key/"
+_KEY_BY_HASH = b"log/key-hash/"
+_GENERATION = b"log/generation/"
+_INGEST = b"log/ingest/"
+_SEAL = b"log/seal/"
+_ORDER = b"log/order/"
+_INTENT = b"log/intent/"
+
+V = TypeVar("V", bound="Read | Draft")
+
+
+class Filed(Struct, frozen=True):
+    """An accepted entry: its index, its payload, and the time of the first head under which it came to us."""
+
+    index: int
+    covered_ms: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedKey:
+    """The committee key that counts for a (policy, period), and its place in the log."""
+
+    index: int
+    policy_hash: bytes
+    period: int
+    key: CommitteeKey
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedSeal:
+    """A seal. ``covered_ms`` is the median time of the first quorum head that this party saw it under."""
+
+    index: int
+    payload: bytes
+    covered_ms: Millis
+
+    @property
+    def leaf(self) -> SealedLeaf:
+        """Its public fields."""
+        return SealedLeaf.decode(self.payload)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOrder:
+    """A valid order about a seal tag, for instance its cancellation."""
+
+    index: int
+    event: Event
+    covered_ms: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIntent:
+    """A custodian's intent to release, under its own signature."""
+
+    index: int
+    intent: ReleaseIntent
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRoot:
+    """A logged ingest root. Receipts under it, and not under the one before, have times in ``(after_ms, time_ms]``."""
+
+    index: int
+    size: int
+    root: bytes
+    after_ms: int
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The register under ``log/`` of a role's state. All state is in the view that is passed in."""
+
+    genesis: Genesis
+
+    # -- devices ------------------------------------------------------------------------------
+
+    def device_list(self, view: Read | Draft, account: bytes, before: int | None = None) -> DeviceList | None:
+        """The newest list of ``account``; with ``before``, the newest among the entries before that log index."""
+        if before is None:
+            found = view.last(_LIST + account)
+            return None if found is None else DeviceList.decode(unpack(found[1], Filed).payload)
+        known = [unpack(value, Filed) for _, value in view.scan(_LIST + account)]
+        earlier = [one for one in known if one.index < before]
+        return DeviceList.decode(earlier[-1].payload) if earlier else None
+
+    # -- committees ---------------------------------------------------------------------------
+
+    def proposal(self, view: Read | Draft, proposal_hash: bytes) -> CommitteeProposal | None:
+        """The logged proposal with that hash, if it is the one that the policy admits for its period."""
+        data = view.get(_PROPOSAL + proposal_hash)
+        return None if data is None else proposal_for(self.genesis, number(data))
+
+    def committee_key(self, view: Read | Draft, policy_hash: bytes, period: int) -> LoggedKey | None:
+        """The first authorised key of a period: the one that counts."""
+        data = view.get(_KEY + policy_hash + u64(period))
+        if data is None:
+            return None
+        filed = unpack(data, Filed)
+        return LoggedKey(filed.index, policy_hash, period, CommitteeKey.decode(filed.payload))
+
+    def committee_key_by_hash(self, view: Read | Draft, key_hash: bytes) -> LoggedKey | None:
+        """The same, found by ``committee_key_hash``."""
+        data = view.get(_KEY_BY_HASH + key_hash)
+        return None if data is None else self.committee_key(view, data[:32], number(data[32:]))
+
+    def generation(self, view: Read | Draft, key_hash: bytes) -> ShareGeneration | None:
+        """The newest authorised share generation of a committee key."""
+        found = view.last(_GENERATION + key_hash)
+        return None if found is None else ShareGeneration.decode(unpack(found[1], Filed).payload)
+
+    # -- warrants -----------------------------------------------------------------------------
+
+    def seal(self, view: Read | Draft, tag: bytes) -> LoggedSeal | None:
+        """The first seal with this tag: the only one that counts."""
+        return next(iter(self.seals(view, tag, limit=1)), None)
+
+    def seals(self, view: Read | Draft, tag: bytes, limit: int = 1 << 30) -> list[LoggedSeal]:
+        """Every seal with this tag, in log order."""
+        found = (unpack(value, Filed) for _, value in view.scan(_SEAL + tag, limit=limit))
+        return [LoggedSeal(one.index, one.payload, Millis(one.covered_ms)) for one in found]
+
+    def orders(self, view: Read | Draft, tag: bytes) -> list[LoggedOrder]:
+        """Every valid order about this tag, in log order."""
+        found = (unpack(value, Filed) for _, value in view.scan(_ORDER + tag))
+        return [LoggedOrder(one.index, _event(one.payload), Millis(one.covered_ms)) for one in found]
+
+    def intents(self, view: Read | Draft, tag: bytes) -> list[LoggedIntent]:
+        """Every custodian's intents under this tag, in log order."""
+        found = (unpack(value, Filed) for _, value in view.scan(_INTENT + tag))
+        return [LoggedIntent(one.index, ReleaseIntent.decode(one.payload)) for one in found]
+
+    # -- ingest roots -------------------------------------------------------------------------
+
+    def newest_root(self, view: Read | Draft, relay: bytes) -> LoggedRoot | None:
+        """The newest ingest root of a relay."""
+        found = view.last(_INGEST + relay)
+        return None if found is None else _logged_root(found[1])
+
+    def root_covering(self, view: Read | Draft, relay: bytes, seq: int) -> LoggedRoot | None:
+        """The first ingest root that covers the receipt with this ``ingest_seq``; None while none does."""
+        prefix = _INGEST + relay
+        found = next(view.scan(prefix, after=prefix + u64(seq), limit=1), None)
+        return None if found is None else _logged_root(found[1])
+
+    # -- filing -------------------------------------------------------------------------------
+
+    def file(self, draft: Draft, index: int, data: bytes, covered_ms: Millis) -> Entry | None:
+        """File the entry at ``index``; None if it says nothing that we accept."""
+        draft.append(LEAVES, data)
+        try:
+            entry = Entry.decode(data)
+            if not self.genesis.entitled(entry.type, entry.submitter):
+                return None
+            entry.verify(self.genesis.log.origin)
+            self._file_content(draft, entry, Filed(index, covered_ms, entry.payload))
+        except (MalformedError, RefusedError):
+            return None
+        return entry
+
+    def _file_content(self, draft: Draft, entry: Entry, filed: Filed) -> None:
+        match entry.type:
+            case EntryType.DEVICE_LIST:
+                self._file_device_list(draft, entry, filed)
+            case EntryType.COMMITTEE_PROPOSAL:
+                proposal = CommitteeProposal.decode(entry.payload)
+                _require(proposal == proposal_for(self.genesis, proposal.period), Reason.COMMITTEE_UNAUTHORISED)
+                draft.put(_PROPOSAL + proposal.hash, u64(proposal.period))
+            case EntryType.COMMITTEE_KEY:
+                self._file_committee_key(draft, filed)
+            case EntryType.SHARE_GENERATION:
+                self._file_generation(draft, filed)
+            case EntryType.INGEST_ROOT:
+                self._file_ingest_root(draft, entry, filed)
+            case EntryType.WARRANT_SEALED:
+                leaf = SealedLeaf.decode(entry.payload)
+                _require(leaf.authority == entry.submitter, Reason.ENTRY_REFUSED)
+                draft.put(_SEAL + leaf.seal_tag + u64(filed.index), pack(filed))
+            case EntryType.RELEASE_INTENT:
+                intent = ReleaseIntent.decode(entry.payload)
+                _require(intent.custodian == entry.submitter, Reason.ENTRY_REFUSED)
+                draft.put(_INTENT + intent.seal_tag + u64(filed.index), pack(filed))
+            case kind if kind in KINDS:
+                order = Order.decode(entry.payload)
+                _require(order.type == kind, Reason.ENTRY_REFUSED)
+                order.check(self.genesis)
+                draft.put(_ORDER + order.seal_tag + u64(filed.index), pack(filed))
+            case _:
+                pass  # nothing to look up; whoever reads this type takes it from the entry itself
+
+    def _file_device_list(self, draft: Draft, entry: Entry, filed: Filed) -> None:
+        new = DeviceList.decode(entry.payload)
+        _require(new.account_key == entry.submitter, Reason.ENTRY_REFUSED)
+        new.check_follows(self.device_list(draft, new.account))
+        draft.put(_LIST + new.account + u64(new.version), pack(filed))
+
+    def _file_committee_key(self, draft: Draft, filed: Filed) -> None:
+        proposal = self.proposal(draft, CommitteeKey.decode(filed.payload).proposal_hash)
+        if proposal is None:
+            raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "nobody has proposed this committee")
+        key = check_committee_key(self.genesis, proposal.period, filed.payload)
+        place = proposal.policy_hash + u64(proposal.period)
+        _require(draft.get(_KEY + place) is None, Reason.COMMITTEE_UNAUTHORISED)
+        draft.put(_KEY + place, pack(filed))
+        draft.put(_KEY_BY_HASH + key.hash, place)
+
+    def _file_generation(self, draft: Draft, filed: Filed) -> None:
+        claimed = ShareGeneration.decode(filed.payload)
+        logged = self.committee_key_by_hash(draft, claimed.committee_key_hash)
+        if logged is None:
+            raise RefusedError(Reason.COMMITTEE_UNKNOWN)
+        generation = check_generation(self.genesis, logged.key, logged.period, filed.payload)
+        place = _GENERATION + logged.key.hash + u32(generation.number)
+        _require(draft.get(place) is None, Reason.COMMITTEE_UNAUTHORISED)
+        draft.put(place, pack(filed))
+
+    def _file_ingest_root(self, draft: Draft, entry: Entry, filed: Filed) -> None:
+        new = IngestRoot.decode(entry.payload)
+        _require(new.relay_id == entry.submitter, Reason.ENTRY_REFUSED)
+        before = self.newest_root(draft, new.relay_id)
+        if before is not None:
+            _require(before.size < new.size and before.time_ms < new.time, Reason.RECEIPT_INVALID)
+        after_ms = before.time_ms if before else -1
+        root = LoggedRoot(filed.index, new.size, new.root, after_ms, new.time)
+        draft.put(_INGEST + new.relay_id + u64(new.size), pack(_fields(root)))
+
+
+def _require(holds: bool, reason: Reason) -> None:
+    if not holds:
+        raise RefusedError(reason)
+
+
+def _event(payload: bytes) -> Event:
+    return KINDS[Order.decode(payload).type].event
+
+
+def _fields(root: LoggedRoot) -> tuple[int, int, bytes, int, int]:
+    return root.index, root.size, root.root, root.after_ms, root.time_ms
+
+
+def _logged_root(data: bytes) -> LoggedRoot:
+    return LoggedRoot(*unpack(data, tuple[int, int, bytes, int, int]))

@@ -1,0 +1,226 @@
+"""The warrant itself: the payload that both locks sign, and the checks it must pass on its own and under a policy.
+
+No wildcard has a spelling here: targets are named one by one. No committee is named either: the committee of an
+epoch follows from the log. Who signed is ``locks``; what an item must be to fall under it is ``scope``.
+"""
+
+import hashlib
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
+
+from escrow.crypto import sign
+from escrow.errors import Reason, RefusedError
+from escrow.tags import T, Tag
+from escrow.warrant import strict
+from escrow.warrant.genesis import Genesis
+from escrow.warrant.intervals import Intervals
+from escrow.warrant.policy import Policy
+from escrow.warrant.strict import Bytes16, Bytes32, Bytes64, Count, Name, Number
+
+PAYLOAD_TYPE: Final = "application/vnd.escrow.warrant.v1+json"
+
+RECIPIENT_KEY_SIZE: Final = 1216
+"""Bytes of an X-Wing public key."""
+
+_WILDCARDS: Final = frozenset({"", "*", "all", "any", "everyone"})
+
+_Device = Annotated[int, Meta(ge=0, le=(1 << 32) - 1)]
+_RecipientKey = Annotated[str, Meta(pattern=rf"\A[0-9a-f]{{{2 * RECIPIENT_KEY_SIZE}}}\Z")]
+
+
+class Target(strict.Document):
+    """One account, or one device of it."""
+
+    account: Bytes32
+    device: _Device | None
+
+
+class EpochRange(strict.Document):
+    """The epochs ``[first, end)`` of one policy."""
+
+    policy: Bytes32
+    first: Number
+    end: Number
+
+
+class Window(strict.Document):
+    """``[start, end)`` in milliseconds of the relay's ingest time."""
+
+    start: Number
+    end: Number
+
+
+class WarrantPayload(strict.Document):
+    """What the locks sign. Times in milliseconds; binary values in hexadecimal digits."""
+
+    warrant_id: Bytes16
+    authority: Bytes32
+    """The key of the authority that keeps the case."""
+    instrument_sha256: Bytes32
+    """Hash of the legal instrument, which stays outside."""
+    policy: Bytes32
+    """The policy whose limits govern."""
+    targets: tuple[Target, ...]
+    direction: Literal["SENT_BY", "CONVERSATION_OF"]
+    conv_tags: tuple[Bytes32, ...] | None
+    """Only these conversations; none: every conversation of the targets."""
+    epochs: tuple[EpochRange, ...]
+    message_window: Window
+    kind: Literal["HISTORICAL", "PROSPECTIVE"]
+    suites: tuple[Number, ...]
+    not_before: Number
+    not_after: Number
+    activation_delay_s: Annotated[int, Meta(ge=0, le=(1 << 32) - 1)]
+    max_capsules: Count
+    max_identity_keys: Number
+    request_key: Bytes32
+    """Ed25519 key of the agency, for this warrant alone."""
+    recipient_hpke_key: _RecipientKey
+    recipient_pop: Bytes64
+    """By ``request_key`` over ``recipient_statement``."""
+    urgent: bool
+    approve_by: Number
+    """When an urgent warrant must have its second lock; 0 if it is not urgent."""
+    nondisclosure_until: Number
+    supersedes: Bytes32 | None
+    """Seal tag of the warrant that this one replaces and thereby cancels."""
+    log_origin: Name
+    salts: dict[str, Bytes16]
+    """One fresh salt per field, so that single fields can be disclosed later."""
+
+    @property
+    def id(self) -> bytes:
+        """16 bytes."""
+        return bytes.fromhex(self.warrant_id)
+
+    @property
+    def policy_hash(self) -> bytes:
+        """32 bytes."""
+        return bytes.fromhex(self.policy)
+
+    @property
+    def request_public(self) -> bytes:
+        """32 bytes: whose signature a release request needs."""
+        return bytes.fromhex(self.request_key)
+
+    @property
+    def recipient_public(self) -> bytes:
+        """1216 bytes: to whom shares are encrypted."""
+        return bytes.fromhex(self.recipient_hpke_key)
+
+
+FIELDS: Final = tuple(name for name in WarrantPayload.__struct_fields__ if name != "salts")
+"""The fields in their fixed order: that of ``field_root`` and of disclosures."""
+
+
+def recipient_statement(warrant_id: bytes, recipient_key: bytes) -> bytes:
+    """What the request key signs to show that the recipient key is meant for this warrant."""
+    return T(Tag.RECIPIENT_POP, warrant_id, hashlib.sha256(recipient_key).digest())
+
+
+def parse_warrant(data: bytes) -> WarrantPayload:
+    """Read the verified payload bytes; ``SCHEMA_INVALID``, ``WILDCARD``, ``TOO_LARGE``."""
+    value = strict.tree(data)
+    # SPEC WRT-5: a warrant that names everybody, in whatever way, is refused.
+    if isinstance(value, dict) and _names_everybody(value.get("targets")):
+        raise RefusedError(Reason.WILDCARD)
+    payload = strict.convert(value, WarrantPayload)
+    if payload.salts.keys() != set(FIELDS):
+        raise RefusedError(Reason.SCHEMA_INVALID, "there is one salt for each field and no other")
+    return payload
+
+
+def validate(payload: WarrantPayload, policy: Policy) -> None:
+    """Check a warrant against the policy that governs it.
+
+    Raises ``POLICY_UNAUTHORISED``, ``WILDCARD``, ``RANGE_INVALID``, ``SCHEMA_INVALID``, ``RECIPIENT_KEY_INVALID``.
+    """
+    if {payload.policy, *(epochs.policy for epochs in payload.epochs)} != {policy.hash.hex()}:
+        raise RefusedError(Reason.POLICY_UNAUTHORISED, "the warrant cites another policy")
+    _check_targets(payload, policy)
+    _check_window(payload, policy)
+    _check_validity(payload, policy)
+    _check_recipient(payload)
+
+
+def check_home(payload: WarrantPayload, genesis: Genesis) -> None:
+    """Check that the warrant belongs to this deployment, and that whoever asks holds no office in it.
+
+    Raises ``SEAL_NOT_LOGGED``, ``ROLE_KEY_UNAUTHORISED``, ``SEPARATION_OF_DUTIES``.
+    """
+    if payload.log_origin != genesis.log.origin:
+        raise RefusedError(Reason.SEAL_NOT_LOGGED, "the warrant belongs to another log")
+    if payload.authority != genesis.authority.key:
+        raise RefusedError(Reason.ROLE_KEY_UNAUTHORISED, "the warrant is of another authority")
+    # SPEC WRT-7: the applicant holds neither lock, nor any other office of the deployment.
+    if payload.request_public in genesis.keys:
+        raise RefusedError(Reason.SEPARATION_OF_DUTIES, "the request key holds an office")
+
+
+def _names_everybody(targets: object) -> bool:
+    if not isinstance(targets, list):
+        return False
+    accounts = [target.get("account") for target in targets if isinstance(target, dict)]
+    return not targets or any(isinstance(account, str) and account.lower() in _WILDCARDS for account in accounts)
+
+
+def _check_targets(payload: WarrantPayload, policy: Policy) -> None:
+    if not payload.targets:
+        raise RefusedError(Reason.WILDCARD)
+    _range(len(payload.targets) <= policy.limits.max_targets, "more targets than the policy admits")
+    _range(len(set(payload.targets)) == len(payload.targets), "a target stands twice")
+    if payload.direction == "CONVERSATION_OF" and any(target.device is not None for target in payload.targets):
+        raise RefusedError(Reason.SCHEMA_INVALID, "a conversation is of an account, not of a device")
+    if payload.conv_tags is not None:
+        _range(bool(payload.conv_tags), "no conversation is named")
+        if payload.kind == "PROSPECTIVE":
+            raise RefusedError(Reason.SCHEMA_INVALID, "the tags of future conversations do not exist yet")
+    _range(set(payload.suites) == {policy.suite}, "the suites are not the policy's")
+    _range(payload.max_capsules <= policy.limits.max_capsules, "more capsules than the policy admits")
+    _range(payload.max_identity_keys == 0, "this suite has no identity keys")
+
+
+def _check_window(payload: WarrantPayload, policy: Policy) -> None:
+    # SPEC WRT-6: a range that is empty, or beyond what the policy admits, is refused.
+    window = payload.message_window
+    _range(policy.epoch_origin <= window.start < window.end, "the message window is empty")
+    _range(window.end - window.start <= policy.limits.max_window, "the message window is longer than admitted")
+    _range(all(epochs.first < epochs.end for epochs in payload.epochs), "a range of epochs is empty")
+    covered = Intervals.of((policy.epoch_start(part.first), policy.epoch_start(part.end)) for part in payload.epochs)
+    _range(Intervals.of([(window.start, window.end)]) <= covered, "the message window exceeds the epochs")
+    # Chains of one message are filtered by the window itself, and one may arrive just after its epoch; longer
+    # chains are admitted by their epoch alone, so there the epochs may only round the window out.
+    late = 1 if policy.n_max == 1 else 0
+    first, last = policy.epoch_of(window.start) - late, policy.epoch_of(window.end - 1)
+    for epochs in payload.epochs:
+        _range(first <= epochs.first and epochs.end <= last + 1, "the epochs exceed the message window")
+
+
+def _check_validity(payload: WarrantPayload, policy: Policy) -> None:
+    limits = policy.limits
+    _range(payload.not_before < payload.not_after, "the warrant is never in force")
+    _range(payload.not_after - payload.not_before <= limits.max_duration, "the warrant lasts longer than admitted")
+    _range(payload.activation_delay_s >= limits.min_activation_delay_s, "the activation delay is too short")
+    _range(payload.nondisclosure_until >= payload.not_after, "secrecy ends before the warrant does")
+    _range(
+        payload.nondisclosure_until - payload.not_before <= limits.max_nondisclosure, "secrecy lasts longer than admitted"
+    )
+    if payload.urgent:
+        _range(payload.not_before < payload.approve_by <= payload.not_after, "the approval is due outside the warrant")
+    else:
+        _range(payload.approve_by == 0, "only an urgent warrant is approved later")
+
+
+def _check_recipient(payload: WarrantPayload) -> None:
+    # SPEC WRT-8: a recipient key that the request key has not signed is refused.
+    statement = recipient_statement(payload.id, payload.recipient_public)
+    try:
+        sign.verify(payload.request_public, statement, bytes.fromhex(payload.recipient_pop))
+    except RefusedError as error:
+        raise RefusedError(Reason.RECIPIENT_KEY_INVALID) from error
+
+
+def _range(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise RefusedError(Reason.RANGE_INVALID, otherwise)

@@ -1,0 +1,133 @@
+"""The release request: everything one custodian needs in order to decide anew, in one signed byte string.
+
+One request asks one committee under one warrant. Its items are sorted and distinct, so the same wish has one
+encoding and one hash, and quotas count capsules, not how often somebody asks for them.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from escrow.crypto import sign
+from escrow.encoding import join, number, split, u32, u64
+from escrow.errors import MalformedError, Reason, RefusedError
+from escrow.tags import T, Tag, digest, fields
+from escrow.tlog.merkle import root_of
+from escrow.warrant.item import Item
+
+__all__ = ["Item", "ReleaseRequest", "check_request_signature", "item_leaf", "item_salt", "sign_request"]
+
+MOST_ITEMS = 1 << 16
+
+
+@dataclass(frozen=True)
+class ReleaseRequest:
+    """``T("release-request", …)``. Sizes in bytes: request_id and nonce 16, all else that is fixed 32."""
+
+    seal_tag: bytes
+    salt: bytes
+    """Opens the commitment of the seal, together with ``field_root``."""
+    field_root: bytes
+    dsse: bytes
+    """The warrant, exactly as its locks signed it."""
+    request_id: bytes
+    committee_key_hash: bytes
+    item_salt: bytes
+    """Hides from the log's readers which capsules are meant."""
+    items: tuple[Item, ...]
+    nonce: bytes
+    expires: int
+    """Milliseconds."""
+
+    def encode(self) -> bytes:
+        """What is hashed and sent."""
+        return T(
+            Tag.RELEASE_REQUEST,
+            self.seal_tag,
+            self.salt,
+            self.field_root,
+            self.dsse,
+            self.request_id,
+            self.committee_key_hash,
+            self.item_salt,
+            join(*(item.encode() for item in self.items)),
+            self.nonce,
+            u64(self.expires),
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Strict inverse of ``encode``; ``MalformedError`` also if items are missing, doubled or out of order."""
+        *head, items, nonce, expires = fields(Tag.RELEASE_REQUEST, data, 32, 32, 32, None, 16, 32, 32, None, 16, 8)
+        seal_tag, salt, field_root, dsse, request_id, committee_key_hash, salt_of_items = head
+        decoded = tuple(Item.decode(item) for item in split(items, most=MOST_ITEMS))
+        # SPEC WRT-13: a request without items, or with items out of order or doubled, is refused.
+        if not decoded or any(one.order >= other.order for one, other in zip(decoded, decoded[1:], strict=False)):
+            raise MalformedError("the items of a request are sorted and distinct, and there is at least one")
+        return cls(
+            seal_tag,
+            salt,
+            field_root,
+            dsse,
+            request_id,
+            committee_key_hash,
+            salt_of_items,
+            decoded,
+            nonce,
+            number(expires),
+        )
+
+    @cached_property
+    def hash(self) -> bytes:
+        """SHA-256 of the bytes: ``request_hash``."""
+        return hashlib.sha256(self.encode()).digest()
+
+    @cached_property
+    def capsules(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Label hash and capsule hash of each capsule asked for, once, in order."""
+        return tuple(dict.fromkeys(item.capsule_id for item in self.items))
+
+    @property
+    def count(self) -> int:
+        """How many capsules the request would open."""
+        return len(self.capsules)
+
+    @cached_property
+    def item_root(self) -> bytes:
+        """RFC 6962 root over the salted capsules: what the log learns of the items."""
+        return root_of([item_leaf(item_salt(self.item_salt, *one), *one) for one in self.capsules])
+
+    def check_one_committee(self) -> None:
+        """Refuse items of another committee than the one that is asked; ``COMMITTEE_NOT_MINE``."""
+        # SPEC WRT-14: a request with an item of another committee is refused.
+        if any(item.terms.committee_key_hash != self.committee_key_hash for item in self.items):
+            raise RefusedError(Reason.COMMITTEE_NOT_MINE, "an item belongs to another committee")
+
+
+def item_salt(salt: bytes, label_hash: bytes, cap_hash: bytes) -> bytes:
+    """The salt of one capsule's leaf, 32 bytes: showing one leaf helps nobody to guess another."""
+    return digest(Tag.ITEM_SALT, salt, label_hash, cap_hash)
+
+
+def item_leaf(salt: bytes, label_hash: bytes, cap_hash: bytes) -> bytes:
+    """Leaf data under ``item_root``."""
+    return T(Tag.ITEM, salt, label_hash, cap_hash)
+
+
+def sign_request(key: sign.SigningKey, request: ReleaseRequest) -> bytes:
+    """64 bytes by the warrant's request key. They go to the log: no custodian can invent the use of a quota."""
+    return key.sign(_statement(request.hash, request.count))
+
+
+def check_request_signature(public: bytes, request_hash: bytes, count: int, signature: bytes) -> None:
+    """Check a request's signature, in the request itself or in a logged intent; ``REQUEST_SIGNATURE``."""
+    # SPEC WRT-15: a request, or an intent, that the warrant's request key has not signed is refused.
+    try:
+        sign.verify(public, _statement(request_hash, count), signature)
+    except RefusedError as error:
+        raise RefusedError(Reason.REQUEST_SIGNATURE) from error
+
+
+def _statement(request_hash: bytes, count: int) -> bytes:
+    return T(Tag.REQUEST, request_hash, u32(count))
