@@ -7,6 +7,7 @@ A crash between two lines of this file loses nothing: what was promised is in th
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
 from escrow.errors import BehindError, EscrowError, UnavailableError
@@ -128,12 +129,12 @@ class Node:
                 await self.step(Answered(todo, reply))
             except EscrowError:
                 # The answer itself is unacceptable. It must not come back for ever: strike it off, then say so.
-                await self.store.commit(lambda view, todo=todo: _struck_off(view, todo))
+                await self.store.commit(partial(_struck_off, todo))
                 raise
         return None
 
 
-def _struck_off(view: Read, todo: Todo) -> tuple[Writes, None]:
+def _struck_off(todo: Todo, view: Read) -> tuple[Writes, None]:
     draft = Draft(view)
     draft.settle(todo)
     return draft.writes(), None

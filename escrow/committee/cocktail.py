@@ -2,8 +2,7 @@
 
 Not the run: who speaks when, what is logged and who is blamed is ``dkg``. Follows c2sp.org/cocktail-dkg v0.2.1 and its
 published vectors; where the two disagree (the text encodes ECDH results as ristretto255, the vectors as RFC 8032
-points) it follows the vectors. The static key of that specification is split in two here: transport keys, which encrypt shares,
-are made for one run and erased in it; identity keys sign.
+points) X
 """
 
 import hashlib

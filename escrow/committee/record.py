@@ -1,8 +1,8 @@
 """What everybody who reads the log knows of one key generation. No secrets, no clock: a function of the log alone.
 
 So there is no coordinator, and whoever reads the same log ends with the same key or names the same culprit. A run goes
-through five stages; in each, every custodian owes one entry, the first of which counts, and the last custodian's ends the
-stage. What a single custodian does about it is ``dkg``.
+through five stages; in each, every custodian owes one entry, the first of which counts, and the last custodian's ends
+the stage. What a single custodian does about it is ``dkg``.
 """
 
 from dataclasses import dataclass

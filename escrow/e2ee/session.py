@@ -67,8 +67,9 @@ def open_session(
 
 def seal(session: Session, plaintext: bytes, ad: bytes, coins: bytes, now: int) -> tuple[Session, bytes]:
     """The next session, and an envelope ``T("session-message", ratchet message, [initial message])``."""
+    session = _without_expired(session, now)
     link = session.links[0]
-    ratchet, message = encrypt(prune(link.ratchet, now), plaintext, _pinned(session, ad), coins)
+    ratchet, message = encrypt(link.ratchet, plaintext, _pinned(session, ad), coins)
     envelope = T(Tag.SESSION_MESSAGE, message, *([link.initial] if link.initial else []))
     return _put_first(session, replace(link, ratchet=ratchet)), envelope
 
@@ -84,6 +85,7 @@ def open_(
     belongs to another session.
     """
     message, *initial = fields(Tag.SESSION_MESSAGE, envelope, None, None, optional=1)
+    session = session and _without_expired(session, now)
     links = session.links if session else ()
     if initial:
         seen = hashlib.sha256(initial[0]).digest()
@@ -96,7 +98,7 @@ def open_(
     refusals = []
     for link in links:
         try:
-            ratchet, plaintext = decrypt(prune(link.ratchet, now), message, pinned, now)
+            ratchet, plaintext = decrypt(link.ratchet, message, pinned, now)
         except EscrowError as refusal:
             refusals.append(refusal)
         else:
@@ -135,6 +137,11 @@ def _put_first(session: Session, link: Link) -> Session:
         links=(link, *others[: MAX_LINKS - 1]),
         forgotten=(*session.forgotten, *dropped)[-MAX_FORGOTTEN:],
     )
+
+
+def _without_expired(session: Session, now: int) -> Session:
+    links = tuple(replace(link, ratchet=prune(link.ratchet, now)) for link in session.links)
+    return replace(session, links=links)
 
 
 def _pinned(session: Session, ad: bytes) -> bytes:

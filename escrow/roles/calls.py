@@ -145,7 +145,6 @@ class Lookup(Call, frozen=True):
     """The account behind a name: a convenience, checked by safety numbers, never trusted."""
 
     answer = Found
-    durable = False
     name: str
 
 
@@ -348,6 +347,15 @@ class GetCommittee(Call, frozen=True):
     durable = False
 
 
+class DeliverOrder(Call, frozen=True):
+    """An order of the locks (``escrow.warrant.orders``), straight from whoever holds it: what stops a warrant does not
+    wait for the log.
+    """
+
+    answer = Done
+    order: bytes
+
+
 # -- authority ------------------------------------------------------------------------------------
 
 
@@ -398,7 +406,7 @@ class GetCase(Call, frozen=True):
 AnyCall = (
     Append | GetHead | GetUpdate | GetRecord | GetPath | AddCheckpoint
     | Enroll | Lookup | GetBundle | RegisterRoute | Submit | Fetch | Produce
-    | DeliverDealing | Release | GetCommittee
+    | DeliverDealing | Release | GetCommittee | DeliverOrder
     | Apply | SignCase | CancelCase | GetCase
 )  # fmt: skip
 """Every call that can be owed to another party."""

@@ -5,16 +5,15 @@ quorum, and the tree of the entries is a prefix of the checkpoint's. What the en
 Whoever needs less than everything keeps a ``lightview``.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 from msgspec import Struct
 
-from escrow.encoding import number, u64
+from escrow.encoding import u64
 from escrow.errors import BehindError, EscrowError, IntegrityError, Reason, RefusedError
 from escrow.ids import Millis, Party
 from escrow.roles.calls import GetUpdate, Reply, Update
-from escrow.roles.ledger import Ledger
+from escrow.roles.ledger import LEAVES, Ledger
 from escrow.roles.machine import Draft, Read, Todo
 from escrow.roles.state import pack, unpack
 from escrow.tlog.entry import Entry
@@ -44,7 +43,7 @@ class _Head(Struct, frozen=True):
 class Follower(Ledger):
     """A ``Ledger`` that keeps itself up to date.
 
-    A role calls ``catch_up`` on ``Tick`` and ``CatchUp`` (there with ``asked=True``) and hands every answer to a
+    A role calls ``catch_up`` on ``Tick``, and with ``asked=True`` on ``CatchUp``, and hands every answer to a
     ``GetUpdate`` to ``on_update``.
     """
 
@@ -53,12 +52,12 @@ class Follower(Ledger):
     def catch_up(self, draft: Draft, now: Millis, *, asked: bool = False) -> None:
         """Owe the question for what is missing, unless it is owed already.
 
-        ``asked`` marks a catch-up that a step has demanded by ``BehindError``; see ``settled``.
+        ``asked`` marks a catch-up that a step has demanded by ``BehindError``: it wants a head as new as can be.
         """
         if asked:
             draft.put(_ASKED, b"")
         if not draft.owed(GetUpdate):
-            patience = min(self.genesis.fresh_ms, self.genesis.skew_ms) // 2
+            patience = 0 if asked else min(self.genesis.fresh_ms, self.genesis.skew_ms) // 2
             draft.owe(LOG, GetUpdate(self.size(draft), max(0, now - patience), LIMIT))
 
     def on_update(
@@ -72,12 +71,14 @@ class Follower(Ledger):
         draft.settle(todo)
         frontier = _frontier(draft)
         if not isinstance(reply, Update):
-            self._caught_up(draft, now)
+            draft.delete(_ASKED)
             return ()
         if reply.start != frontier.size:
             return ()  # delivered twice
         head = verify_head(reply.note, self.genesis.log_key, self.genesis.witness_rule)
         grown = frontier.extend([leaf_hash(data) for data in reply.entries])
+        if not reply.entries and grown.size < head.size:
+            raise RefusedError(Reason.LOG_STALE, "the log keeps entries back")
         if grown.size > head.size:
             raise IntegrityError(Reason.LOG_INCONSISTENT, f"the log shrank from {grown.size} to {head.size} entries")
         if grown.size:
@@ -86,7 +87,7 @@ class Follower(Ledger):
         followed = [
             (index, entry)
             for index, data in enumerate(reply.entries, frontier.size)
-            if (entry := self.file(draft, index, data, head.time_ms)) is not None
+            if (entry := self.follow(draft, data, head.time_ms)) is not None
         ]
         if grown.size < head.size:
             draft.owe(LOG, GetUpdate(grown.size, 0, LIMIT))
@@ -127,8 +128,8 @@ class Follower(Ledger):
     def settled(self, draft: Draft) -> bool:
         """Whether the last thing that happened before this ``Called`` step was a catch-up that a step had demanded.
 
-        A step that misses something in the log asks this: if not, it raises ``BehindError`` and is run again; if so,
-        what is missing is missing in the log. The first step that asks uses the answer up.
+        If not, a step that misses something in the log raises ``BehindError`` and is run again; if so, what is missing
+        is not in the log. A role asks once in every ``Called`` step, which uses the answer up.
         """
         known = draft.get(_CAUGHT_UP) is not None
         if known:
@@ -148,8 +149,6 @@ class Follower(Ledger):
 
 def leaf_of(view: Read | Draft, index: int) -> bytes:
     """The entry at ``index`` as it stands in the log; ``RefusedError(NOT_FOUND)`` beyond what we hold."""
-    from escrow.roles.ledger import LEAVES
-
     found = view.records(LEAVES, start=index, limit=1)
     if not found:
         raise RefusedError(Reason.NOT_FOUND, f"entry {index} is not here yet")

@@ -1,4 +1,4 @@
-"""What the entries of the log say: the register that a party keeps who follows all of them.
+"""What the entries of the log say: the register kept by the log itself and by every party that follows all of it.
 
 Logged is not authorised. An entry is filed only if its submitter is entitled to its type and has signed it, if its
 content verifies, and if it comes in its turn: device lists as a chain, committee keys certified by all their
@@ -7,7 +7,6 @@ ignored. How the entries get here is ``follower``'s business.
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 from msgspec import Struct
 
@@ -23,7 +22,7 @@ from escrow.roles.state import pack, unpack
 from escrow.tlog.entry import Entry, EntryType
 from escrow.warrant.genesis import Genesis
 from escrow.warrant.orders import KINDS, Order
-from escrow.warrant.request import ReleaseIntent
+from escrow.warrant.release import ReleaseIntent
 from escrow.warrant.sealing import SealedLeaf
 from escrow.warrant.table import Event
 
@@ -40,7 +39,14 @@ _SEAL = b"log/seal/"
 _ORDER = b"log/order/"
 _INTENT = b"log/intent/"
 
-V = TypeVar("V", bound="Read | Draft")
+_SUBJECTS = {
+    EntryType.DEVICE_LIST: _LIST,
+    EntryType.COMMITTEE_KEY: _KEY,
+    EntryType.SHARE_GENERATION: _GENERATION,
+    EntryType.WARRANT_SEALED: _SEAL,
+    EntryType.INGEST_ROOT: _INGEST,
+}
+"""What can be looked up: by account, policy hash and period (u64), committee key hash, seal tag, relay key."""
 
 
 class Filed(Struct, frozen=True):
@@ -49,6 +55,8 @@ class Filed(Struct, frozen=True):
     index: int
     covered_ms: int
     payload: bytes
+    after_ms: int = -1
+    """For ingest roots: the time of the root before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,19 +187,45 @@ class Ledger:
         found = next(view.scan(prefix, after=prefix + u64(seq), limit=1), None)
         return None if found is None else _logged_root(found[1])
 
+    # -- by subject ---------------------------------------------------------------------------
+
+    def index_of(self, view: Read | Draft, entry_type: EntryType, subject: bytes, size: int) -> int | None:
+        """The log index of the entry about ``subject`` that counts among the first ``size`` entries.
+
+        That is the newest, but of seals the first. Types that have no subject have no such entry.
+        """
+        prefix = _SUBJECTS.get(entry_type)
+        if prefix is None:
+            return None
+        last = view.last(prefix + subject)
+        if last and entry_type is not EntryType.WARRANT_SEALED and (index := unpack(last[1], Filed).index) < size:
+            return index
+        known = [unpack(value, Filed).index for _, value in view.scan(prefix + subject)]
+        within = [index for index in known if index < size]
+        if not within:
+            return None
+        return within[0] if entry_type is EntryType.WARRANT_SEALED else within[-1]
+
     # -- filing -------------------------------------------------------------------------------
 
-    def file(self, draft: Draft, index: int, data: bytes, covered_ms: Millis) -> Entry | None:
-        """File the entry at ``index``; None if it says nothing that we accept."""
-        draft.append(LEAVES, data)
+    def follow(self, draft: Draft, data: bytes, covered_ms: Millis) -> Entry | None:
+        """Keep the next entry of the log; file it if it counts, return None if not."""
         try:
-            entry = Entry.decode(data)
-            if not self.genesis.entitled(entry.type, entry.submitter):
-                return None
-            entry.verify(self.genesis.log.origin)
-            self._file_content(draft, entry, Filed(index, covered_ms, entry.payload))
+            attempt = Draft(draft)
+            entry = self.file(attempt, data, covered_ms)
         except (MalformedError, RefusedError):
+            draft.append(LEAVES, data)
             return None
+        draft.absorb(attempt)
+        return entry
+
+    def file(self, draft: Draft, data: bytes, covered_ms: Millis) -> Entry:
+        """Keep and file the next entry; raise ``MalformedError`` or ``RefusedError`` if it does not count."""
+        entry = Entry.decode(data)
+        _require(self.genesis.entitled(entry.type, entry.submitter), Reason.ENTRY_REFUSED)
+        entry.verify(self.genesis.log.origin)
+        index = draft.append(LEAVES, data)
+        self._file_content(draft, entry, Filed(index, covered_ms, entry.payload))
         return entry
 
     def _file_content(self, draft: Draft, entry: Entry, filed: Filed) -> None:
@@ -252,16 +286,15 @@ class Ledger:
 
     def _file_ingest_root(self, draft: Draft, entry: Entry, filed: Filed) -> None:
         new = IngestRoot.decode(entry.payload)
-        _require(new.relay_id == entry.submitter, Reason.ENTRY_REFUSED)
-        before = self.newest_root(draft, new.relay_id)
+        _require(new.relay == entry.submitter, Reason.ENTRY_REFUSED)
+        before = self.newest_root(draft, new.relay)
         if before is not None:
             _require(before.size < new.size and before.time_ms < new.time, Reason.RECEIPT_INVALID)
-        after_ms = before.time_ms if before else -1
-        root = LoggedRoot(filed.index, new.size, new.root, after_ms, new.time)
-        draft.put(_INGEST + new.relay_id + u64(new.size), pack(_fields(root)))
+            filed = Filed(filed.index, filed.covered_ms, filed.payload, before.time_ms)
+        draft.put(_INGEST + new.relay + u64(new.size), pack(filed))
 
 
-def _require(holds: bool, reason: Reason) -> None:
+def _require(holds: object, reason: Reason) -> None:
     if not holds:
         raise RefusedError(reason)
 
@@ -270,9 +303,7 @@ def _event(payload: bytes) -> Event:
     return KINDS[Order.decode(payload).type].event
 
 
-def _fields(root: LoggedRoot) -> tuple[int, int, bytes, int, int]:
-    return root.index, root.size, root.root, root.after_ms, root.time_ms
-
-
 def _logged_root(data: bytes) -> LoggedRoot:
-    return LoggedRoot(*unpack(data, tuple[int, int, bytes, int, int]))
+    filed = unpack(data, Filed)
+    root = IngestRoot.decode(filed.payload)
+    return LoggedRoot(filed.index, root.size, root.root, filed.after_ms, root.time)

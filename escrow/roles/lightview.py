@@ -72,8 +72,8 @@ class LightView:
         return head
 
     def refresh(self, draft: Draft, fresh_after: int) -> None:
-        """Owe the question for a newer head, unless it is owed already."""
-        if not draft.owed(GetHead):
+        """Owe the question for a newer head, unless it is owed already or was just in vain."""
+        if draft.get(_ABSENT) is None and not draft.owed(GetHead):
             head = self.head(draft)
             draft.owe(LOG, GetHead(head.size if head else 0, max(0, fresh_after)))
 
@@ -92,7 +92,7 @@ class LightView:
             draft.owe(LOG, GetRecord(entry_type, subject, head.size))
 
     def hope_again(self, draft: Draft) -> None:
-        """Forget what was found absent: the next ``want`` asks again."""
+        """Forget which questions were in vain: the next ``want`` or ``refresh`` asks again."""
         for key, _ in list(draft.scan(_ABSENT)):
             draft.delete(key)
 
@@ -134,8 +134,10 @@ class LightView:
             case GetRecord() as call, EscrowError() as error if error.reason.kind is Kind.NOT_FOUND:
                 draft.put(_ABSENT + _key(call.entry_type, call.subject), u64(call.size))
                 self.refresh(draft, now - self.genesis.fresh_ms // 2)
-            case (GetHead() | GetRecord()), _:
-                pass  # out of reach or refused: whoever needs it asks again
+            case GetHead(), _:
+                draft.put(_ABSENT, b"")
+            case GetRecord() as call, _:
+                draft.put(_ABSENT + _key(call.entry_type, call.subject), u64(call.size))
             case _:
                 return False
         draft.settle(event.todo)

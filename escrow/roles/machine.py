@@ -176,8 +176,8 @@ class Draft:
 
     def absorb(self, inner: "Draft") -> None:
         """Take over what a draft on top of this one has changed: an attempt that succeeded."""
-        self._puts.update(inner._puts)
-        for stream, records in inner._appends.items():
+        self._puts.update(inner._puts)  # noqa: SLF001 - its own kind
+        for stream, records in inner._appends.items():  # noqa: SLF001
             self._appends.setdefault(stream, []).extend(records)
 
     def writes(self) -> Writes:

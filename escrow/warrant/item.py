@@ -4,12 +4,13 @@ The relay produces items, the agency puts them into requests, custodians and ver
 the form; what must hold of an item is checked by the roles, in their order.
 """
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from escrow.capsule.label import Label
+from escrow.capsule.body import Body
+from escrow.capsule.header import Header, cap_hash
+from escrow.capsule.label import Label, label_hash
 from escrow.encoding import number, u64
 from escrow.errors import MalformedError
 from escrow.tags import T, Tag, fields
@@ -86,12 +87,12 @@ class Item:
     @cached_property
     def header(self) -> Header:
         """The header inside the body, read."""
-        return split_body(self.body)[0]
+        return Header.decode(Body.decode(self.body).header)
 
     @cached_property
     def capsule_id(self) -> tuple[bytes, bytes]:
         """Label hash and capsule hash, 32 bytes each: what quotas count."""
-        return hashlib.sha256(self.label).digest(), cap_hash(self.terms.suite, self.capsule)
+        return label_hash(self.label), cap_hash(self.terms.suite, self.capsule)
 
     @property
     def order(self) -> tuple[bytes, bytes, int]:

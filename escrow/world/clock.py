@@ -13,6 +13,7 @@ class VirtualClock:
         self._now = start
 
     def __call__(self) -> Millis:
+        """The present."""
         return Millis(self._now)
 
     def advance_to(self, when: int) -> None:
@@ -31,5 +32,6 @@ class SeededEntropy:
         self._drawn = 0
 
     def __call__(self) -> bytes:
+        """The next 32 bytes."""
         self._drawn += 1
         return hkdf_expand(self._seed, T(Tag.COINS, self._name, u64(self._drawn)), 32)

@@ -6,7 +6,7 @@ a proof; the first one seen of an account is pinned, and a change of device keys
 
 from escrow.e2ee.devices import DeviceList
 from escrow.e2ee.keys import Identity
-from escrow.errors import DeferredError, EscrowError, Kind, Reason, RefusedError
+from escrow.errors import DeferredError, Reason, RefusedError
 from escrow.ids import AccountId, DeviceNo, Party
 from escrow.roles.calls import Found, GetBundle, Lookup
 from escrow.roles.lightview import LightView
@@ -33,14 +33,12 @@ def account_of(draft: Draft, name: str) -> AccountId | None:
 
 
 def on_lookup(draft: Draft, call: Lookup, event: Answered) -> None:
-    """Remember what the relay says about a name; out of reach leaves the question open."""
+    """Remember what the relay says about a name."""
     match event.reply:
         case Found(account=account):
             draft.put(b"name/" + call.name.encode(), account)
-        case EscrowError() as error if error.reason.kind is Kind.NOT_FOUND:
-            draft.put(b"name/" + call.name.encode(), b"")
         case _:
-            pass
+            draft.put(b"name/" + call.name.encode(), b"")
     draft.settle(event.todo)
 
 

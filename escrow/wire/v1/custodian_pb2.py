@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from escrow.wire.v1 import limits_pb2 as escrow_dot_wire_dot_v1_dot_limits__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x65scrow/wire/v1/custodian.proto\x12\x0e\x65scrow.wire.v1\x1a\x1b\x65scrow/wire/v1/limits.proto\"]\n\x15\x44\x65liverDealingRequest\x12\x1b\n\rproposal_hash\x18\x01 \x01(\x0c\x42\x04\x88\xb5\x18 \x12\x0b\n\x03run\x18\x02 \x01(\r\x12\x1a\n\nciphertext\x18\x03 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80\x04\"\x18\n\x16\x44\x65liverDealingResponse\"C\n\x0eReleaseRequest\x12\x18\n\x07request\x18\x01 \x01(\x0c\x42\x07\x88\xb5\x18\x80\x80\x80\x06\x12\x17\n\tsignature\x18\x02 \x01(\x0c\x42\x04\x88\xb5\x18@\"o\n\x0fReleaseResponse\x12\x16\n\x06sealed\x18\x01 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80@\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\x88\xb5\x18@\x12\x15\n\x06\x64\x65nial\x18\x03 \x01(\x0c\x42\x05\x88\xb5\x18\x80 \x12\x17\n\tsignature\x18\x04 \x01(\x0c\x42\x04\x88\xb5\x18@\"\x15\n\x13GetCommitteeRequest\"^\n\x14GetCommitteeResponse\x12\x1d\n\rcommittee_key\x18\x01 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80\x04\x12\x1a\n\ngeneration\x18\x02 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80\x04\x12\x0b\n\x03run\x18\x03 \x01(\r2\x9a\x02\n\x10\x43ustodianService\x12_\n\x0e\x44\x65liverDealing\x12%.escrow.wire.v1.DeliverDealingRequest\x1a&.escrow.wire.v1.DeliverDealingResponse\x12J\n\x07Release\x12\x1e.escrow.wire.v1.ReleaseRequest\x1a\x1f.escrow.wire.v1.ReleaseResponse\x12Y\n\x0cGetCommittee\x12#.escrow.wire.v1.GetCommitteeRequest\x1a$.escrow.wire.v1.GetCommitteeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x65scrow/wire/v1/custodian.proto\x12\x0e\x65scrow.wire.v1\x1a\x1b\x65scrow/wire/v1/limits.proto\"]\n\x15\x44\x65liverDealingRequest\x12\x1b\n\rproposal_hash\x18\x01 \x01(\x0c\x42\x04\x88\xb5\x18 \x12\x0b\n\x03run\x18\x02 \x01(\r\x12\x1a\n\nciphertext\x18\x03 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80\x04\"\x18\n\x16\x44\x65liverDealingResponse\"C\n\x0eReleaseRequest\x12\x18\n\x07request\x18\x01 \x01(\x0c\x42\x07\x88\xb5\x18\x80\x80\x80\x06\x12\x17\n\tsignature\x18\x02 \x01(\x0c\x42\x04\x88\xb5\x18@\"o\n\x0fReleaseResponse\x12\x16\n\x06sealed\x18\x01 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80@\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\x88\xb5\x18@\x12\x15\n\x06\x64\x65nial\x18\x03 \x01(\x0c\x42\x05\x88\xb5\x18\x80 \x12\x17\n\tsignature\x18\x04 \x01(\x0c\x42\x04\x88\xb5\x18@\"\x15\n\x13GetCommitteeRequest\"^\n\x14GetCommitteeResponse\x12\x1d\n\rcommittee_key\x18\x01 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80\x04\x12\x1a\n\ngeneration\x18\x02 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80\x04\x12\x0b\n\x03run\x18\x03 \x01(\r\"+\n\x13\x44\x65liverOrderRequest\x12\x14\n\x05order\x18\x01 \x01(\x0c\x42\x05\x88\xb5\x18\x80@\"\x16\n\x14\x44\x65liverOrderResponse2\xf5\x02\n\x10\x43ustodianService\x12_\n\x0e\x44\x65liverDealing\x12%.escrow.wire.v1.DeliverDealingRequest\x1a&.escrow.wire.v1.DeliverDealingResponse\x12J\n\x07Release\x12\x1e.escrow.wire.v1.ReleaseRequest\x1a\x1f.escrow.wire.v1.ReleaseResponse\x12Y\n\x0cGetCommittee\x12#.escrow.wire.v1.GetCommitteeRequest\x1a$.escrow.wire.v1.GetCommitteeResponse\x12Y\n\x0c\x44\x65liverOrder\x12#.escrow.wire.v1.DeliverOrderRequest\x1a$.escrow.wire.v1.DeliverOrderResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,6 +52,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCOMMITTEERESPONSE'].fields_by_name['committee_key']._serialized_options = b'\210\265\030\200\200\004'
   _globals['_GETCOMMITTEERESPONSE'].fields_by_name['generation']._loaded_options = None
   _globals['_GETCOMMITTEERESPONSE'].fields_by_name['generation']._serialized_options = b'\210\265\030\200\200\004'
+  _globals['_DELIVERORDERREQUEST'].fields_by_name['order']._loaded_options = None
+  _globals['_DELIVERORDERREQUEST'].fields_by_name['order']._serialized_options = b'\210\265\030\200@'
   _globals['_DELIVERDEALINGREQUEST']._serialized_start=79
   _globals['_DELIVERDEALINGREQUEST']._serialized_end=172
   _globals['_DELIVERDEALINGRESPONSE']._serialized_start=174
@@ -64,6 +66,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCOMMITTEEREQUEST']._serialized_end=403
   _globals['_GETCOMMITTEERESPONSE']._serialized_start=405
   _globals['_GETCOMMITTEERESPONSE']._serialized_end=499
-  _globals['_CUSTODIANSERVICE']._serialized_start=502
-  _globals['_CUSTODIANSERVICE']._serialized_end=784
+  _globals['_DELIVERORDERREQUEST']._serialized_start=501
+  _globals['_DELIVERORDERREQUEST']._serialized_end=544
+  _globals['_DELIVERORDERRESPONSE']._serialized_start=546
+  _globals['_DELIVERORDERRESPONSE']._serialized_end=568
+  _globals['_CUSTODIANSERVICE']._serialized_start=571
+  _globals['_CUSTODIANSERVICE']._serialized_end=944
 # @@protoc_insertion_point(module_scope)

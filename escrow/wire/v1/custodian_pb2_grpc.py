@@ -49,6 +49,11 @@ class CustodianServiceStub:
                 request_serializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.GetCommitteeRequest.SerializeToString,
                 response_deserializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.GetCommitteeResponse.FromString,
                 _registered_method=True)
+        self.DeliverOrder = channel.unary_unary(
+                '/escrow.wire.v1.CustodianService/DeliverOrder',
+                request_serializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.DeliverOrderRequest.SerializeToString,
+                response_deserializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.DeliverOrderResponse.FromString,
+                _registered_method=True)
 
 
 class CustodianServiceServicer:
@@ -75,6 +80,13 @@ class CustodianServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeliverOrder(self, request, context):
+        """A signed order about a warrant, for instance its cancellation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CustodianServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -92,6 +104,11 @@ def add_CustodianServiceServicer_to_server(servicer, server):
                     servicer.GetCommittee,
                     request_deserializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.GetCommitteeRequest.FromString,
                     response_serializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.GetCommitteeResponse.SerializeToString,
+            ),
+            'DeliverOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeliverOrder,
+                    request_deserializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.DeliverOrderRequest.FromString,
+                    response_serializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.DeliverOrderResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -175,6 +192,33 @@ class CustodianService:
             '/escrow.wire.v1.CustodianService/GetCommittee',
             escrow_dot_wire_dot_v1_dot_custodian__pb2.GetCommitteeRequest.SerializeToString,
             escrow_dot_wire_dot_v1_dot_custodian__pb2.GetCommitteeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeliverOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/escrow.wire.v1.CustodianService/DeliverOrder',
+            escrow_dot_wire_dot_v1_dot_custodian__pb2.DeliverOrderRequest.SerializeToString,
+            escrow_dot_wire_dot_v1_dot_custodian__pb2.DeliverOrderResponse.FromString,
             options,
             channel_credentials,
             insecure,

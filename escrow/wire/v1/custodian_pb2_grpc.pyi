@@ -37,6 +37,8 @@ class CustodianServiceStub:
     """Ask for shares under a sealed, logged warrant."""
     GetCommittee: _grpc.UnaryUnaryMultiCallable[_custodian_pb2.GetCommitteeRequest, _custodian_pb2.GetCommitteeResponse]
     """The committee key that this custodian serves."""
+    DeliverOrder: _grpc.UnaryUnaryMultiCallable[_custodian_pb2.DeliverOrderRequest, _custodian_pb2.DeliverOrderResponse]
+    """A signed order about a warrant, for instance its cancellation."""
 
 @_typing.type_check_only
 class CustodianServiceAsyncStub(CustodianServiceStub):
@@ -47,6 +49,8 @@ class CustodianServiceAsyncStub(CustodianServiceStub):
     """Ask for shares under a sealed, logged warrant."""
     GetCommittee: _aio.UnaryUnaryMultiCallable[_custodian_pb2.GetCommitteeRequest, _custodian_pb2.GetCommitteeResponse]  # type: ignore[assignment]
     """The committee key that this custodian serves."""
+    DeliverOrder: _aio.UnaryUnaryMultiCallable[_custodian_pb2.DeliverOrderRequest, _custodian_pb2.DeliverOrderResponse]  # type: ignore[assignment]
+    """A signed order about a warrant, for instance its cancellation."""
 
 class CustodianServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -72,5 +76,13 @@ class CustodianServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_custodian_pb2.GetCommitteeResponse, _abc.Awaitable[_custodian_pb2.GetCommitteeResponse]]:
         """The committee key that this custodian serves."""
+
+    @_abc_1.abstractmethod
+    def DeliverOrder(
+        self,
+        request: _custodian_pb2.DeliverOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_custodian_pb2.DeliverOrderResponse, _abc.Awaitable[_custodian_pb2.DeliverOrderResponse]]:
+        """A signed order about a warrant, for instance its cancellation."""
 
 def add_CustodianServiceServicer_to_server(servicer: CustodianServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,13 +26,11 @@ class EnrollRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     BUNDLE_FIELD_NUMBER: _builtins.int
-    SIGNATURE_FIELD_NUMBER: _builtins.int
     EC_KEYS_FIELD_NUMBER: _builtins.int
     KEM_KEYS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     bundle: _builtins.bytes
-    """The signed static bundle."""
-    signature: _builtins.bytes
+    """The static bundle; it ends with its signature."""
     @_builtins.property
     def ec_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """One-time keys, each with its signature."""
@@ -44,13 +42,12 @@ class EnrollRequest(_message.Message):
         *,
         name: _builtins.str = ...,
         bundle: _builtins.bytes = ...,
-        signature: _builtins.bytes = ...,
         ec_keys: _abc.Iterable[_builtins.bytes] | None = ...,
         kem_keys: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "ec_keys", b"ec_keys", "kem_keys", b"kem_keys", "name", b"name", "signature", b"signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "ec_keys", b"ec_keys", "kem_keys", b"kem_keys", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -136,11 +133,9 @@ class GetBundleResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BUNDLE_FIELD_NUMBER: _builtins.int
-    SIGNATURE_FIELD_NUMBER: _builtins.int
     EC_KEY_FIELD_NUMBER: _builtins.int
     KEM_KEY_FIELD_NUMBER: _builtins.int
     bundle: _builtins.bytes
-    signature: _builtins.bytes
     ec_key: _builtins.bytes
     """Empty if none is left."""
     kem_key: _builtins.bytes
@@ -148,13 +143,12 @@ class GetBundleResponse(_message.Message):
         self,
         *,
         bundle: _builtins.bytes = ...,
-        signature: _builtins.bytes = ...,
         ec_key: _builtins.bytes = ...,
         kem_key: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "ec_key", b"ec_key", "kem_key", b"kem_key", "signature", b"signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "ec_key", b"ec_key", "kem_key", b"kem_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -370,21 +364,28 @@ class ItemResult(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     RECEIPT_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
+    FRAME_FIELD_NUMBER: _builtins.int
+    RELAY_SIG_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
     """Empty when accepted."""
     receipt: _builtins.bytes
-    """Of an accepted item of an escrowed conversation: the receipt, and its path to the frame."""
+    """Of an accepted item of an escrowed conversation: the receipt, and its path to the signed frame."""
     path: _builtins.bytes
+    frame: _builtins.bytes
+    """The root over the receipts of one call: of this one, or for an item sent again of the first that took it."""
+    relay_sig: _builtins.bytes
     def __init__(
         self,
         *,
         reason: _builtins.str = ...,
         receipt: _builtins.bytes = ...,
         path: _builtins.bytes = ...,
+        frame: _builtins.bytes = ...,
+        relay_sig: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "reason", b"reason", "receipt", b"receipt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "path", b"path", "reason", b"reason", "receipt", b"receipt", "relay_sig", b"relay_sig"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -394,12 +395,7 @@ Global___ItemResult: _TypeAlias = ItemResult  # noqa: Y015
 class SubmitResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    FRAME_FIELD_NUMBER: _builtins.int
-    RELAY_SIG_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
-    frame: _builtins.bytes
-    """The signed root of all receipts of this call; empty if there are none."""
-    relay_sig: _builtins.bytes
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ItemResult]:
         """One for each submission, in order."""
@@ -407,13 +403,11 @@ class SubmitResponse(_message.Message):
     def __init__(
         self,
         *,
-        frame: _builtins.bytes = ...,
-        relay_sig: _builtins.bytes = ...,
         items: _abc.Iterable[Global___ItemResult] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "items", b"items", "relay_sig", b"relay_sig"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -51,7 +51,7 @@ def test_every_flipped_byte_of_every_part_is_refused() -> None:
             assert refused(Bundle(**parts), key)
 
 
-@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 200])
+@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 150])
 def test_a_part_that_is_cut_short_is_refused(length: int) -> None:
     bob = person("bob")
     assert refused(Bundle(bob.published.static[:length]), bob.identity.signing)

@@ -40,10 +40,10 @@ def test_a_salt_is_new_for_every_epoch_version_and_account() -> None:
     assert len(salts) == 8
 
 
-@given(accounts, st.randoms())
-def test_the_relay_computes_the_root_of_the_label_from_salts_alone(members: set[AccountId], shuffle: object) -> None:
+@given(accounts)
+def test_the_relay_computes_the_root_of_the_label_from_salts_alone(members: set[AccountId]) -> None:
     root = roster_root(SECRET, POLICY, 3, 1, members)
-    salts = member_salts(SECRET, POLICY, 3, 1, reversed(sorted(members)))
+    salts = member_salts(SECRET, POLICY, 3, 1, sorted(members, reverse=True))
     assert root_of_salts(salts) == root
     assert roster_root(SECRET, POLICY, 4, 1, members) != root
     assert roster_root(SECRET, POLICY, 3, 2, members) != root

@@ -228,6 +228,19 @@ def test_skipped_keys_expire_when_the_session_is_used() -> None:
     assert bob.hear(late, NOW + SKIPPED_LIFETIME - 1) == b"late"
 
 
+def test_skipped_keys_expire_in_links_that_are_idle_too() -> None:
+    alice, bob = acquainted()
+    late, early = alice.say(b"late"), alice.say(b"early")
+    bob.hear(early)
+    alice.start(BOB)
+    bob.hear(alice.say(b"anew"), NOW + 1)
+    assert bob.session
+    assert sum(len(link.ratchet.skipped) for link in bob.session.links) == 1
+    aged, _ = seal(bob.session, b"text", b"", coins("later"), NOW + SKIPPED_LIFETIME)
+    assert not any(link.ratchet.skipped for link in aged.links)
+    assert bob.hear(late, NOW + 1) == b"late"
+
+
 def test_a_session_survives_its_store() -> None:
     alice, bob = acquainted()
     for side in (alice, bob):

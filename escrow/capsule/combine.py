@@ -1,0 +1,81 @@
+"""Opening a capsule from custodians' shares: combine first, look for culprits only when that fails.
+
+A capsule is a function of its seed, so the result proves itself by being encapsulated again; share proofs are needed
+only to say who is at fault. Not whether anybody may: by now the custodians have decided that.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from escrow.capsule.schemes import scheme_of
+from escrow.capsule.schemes.base import Scheme, ShareRequest
+from escrow.committee.documents import ShareGeneration
+from escrow.errors import DeviationError, EscrowError, MalformedError, Reason, RefusedError
+from escrow.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The seed, whose shares made it, and who sent a share that does not verify."""
+
+    seed: Secret
+    used: tuple[int, ...]
+    culprits: frozenset[int]
+
+
+def open_capsule(request: ShareRequest, generation: ShareGeneration, shares: Mapping[int, bytes]) -> Opened:
+    """Open with any threshold good ones of ``shares``, which are by custodian index.
+
+    Raises ``MalformedError`` for an index that is no member's, ``GENERATION_MISMATCH``, ``CAPSULE_INVALID``,
+    ``NOT_ENOUGH_SHARES`` naming the custodians whose shares are bad, and ``CAPSULE_MALFORMED`` naming the sender, if
+    good shares open something that is no capsule of this committee's.
+    """
+    if request.generation_hash != generation.hash:
+        raise RefusedError(Reason.GENERATION_MISMATCH)
+    if any(not 1 <= index <= generation.n for index in shares):
+        raise MalformedError("a share of nobody in the committee")
+    scheme, first = scheme_of(request.ctx.suite), dict(sorted(shares.items())[: generation.threshold])
+    if len(first) == generation.threshold:
+        seed = _try(scheme, request, first)
+        if seed is not None:
+            rest = {index: share for index, share in shares.items() if index not in first}
+            return Opened(seed, tuple(first), _culprits(scheme, request, generation, rest))
+    return _open_verified(scheme, request, generation, shares)
+
+
+def _open_verified(
+    scheme: Scheme, request: ShareRequest, generation: ShareGeneration, shares: Mapping[int, bytes]
+) -> Opened:
+    scheme.verify(request.ctx, request.label, request.capsule)
+    culprits = _culprits(scheme, request, generation, shares)
+    good = {index: share for index, share in sorted(shares.items()) if index not in culprits}
+    if len(good) < generation.threshold:
+        named = (f"custodian/{index}" for index in culprits)
+        detail = f"{len(good)} of {generation.threshold} needed"
+        raise RefusedError(Reason.NOT_ENOUGH_SHARES, detail, culprits=named)
+    used = dict(list(good.items())[: generation.threshold])
+    seed = _try(scheme, request, used)
+    if seed is None:
+        raise DeviationError(Reason.CAPSULE_MALFORMED, culprits=("sender",))
+    return Opened(seed, tuple(used), culprits)
+
+
+def _try(scheme: Scheme, request: ShareRequest, shares: Mapping[int, bytes]) -> Secret | None:
+    """The seed, if these shares open the capsule to one that encapsulates to it again."""
+    try:
+        seed = scheme.recover(request.ctx, request.label, request.capsule, shares)
+    except MalformedError:
+        return None
+    return seed if scheme.encapsulate(request.ctx, request.label, seed) == request.capsule else None
+
+
+def _culprits(
+    scheme: Scheme, request: ShareRequest, generation: ShareGeneration, shares: Mapping[int, bytes]
+) -> frozenset[int]:
+    found = set()
+    for index, share in shares.items():
+        try:
+            scheme.verify_share(request, generation.share_key(index), index, share)
+        except EscrowError:
+            found.add(index)
+    return frozenset(found)

@@ -1,0 +1,20 @@
+"""The schemes by suite number: one module each, one interface (``base``), one property suite for all."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from escrow.capsule.schemes.base import CommitteeContext, Scheme, ShareRequest
+from escrow.capsule.schemes.tdh2 import Tdh2
+from escrow.errors import Reason, RefusedError
+
+__all__ = ["CommitteeContext", "Scheme", "ShareRequest", "scheme_of"]
+
+_SCHEMES: Final[Mapping[int, Scheme]] = {1: Tdh2()}
+"""By the number that labels, proposals and policies carry."""
+
+
+def scheme_of(suite: int) -> Scheme:
+    """The scheme of a suite; ``RefusedError(SUITE_MISMATCH)`` if there is none of that number."""
+    if suite not in _SCHEMES:
+        raise RefusedError(Reason.SUITE_MISMATCH, f"there is no suite {suite}")
+    return _SCHEMES[suite]

@@ -1,0 +1,116 @@
+"""TDH2 over edwards25519: threshold ElGamal whose ciphertexts prove that their maker knows what is inside.
+
+Capsule, 160 bytes: c 32 ‖ u 32 ‖ ū 32 ‖ e 32 ‖ f 32, where u = rG, ū = rḠ and (e, f) proves that r is the same. That
+proof makes custodians no oracle: nobody gets x·u for a u whose logarithm he does not know. All coins come from
+(ctx, label, seed); they must contain everything that e hashes, or two capsules of one seed would reveal it.
+Source: Shoup and Gennaro, J. Cryptology 15(2), 2002; label, key and proof statement hashed throughout.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final, NamedTuple, Self
+
+from escrow.capsule.schemes.base import CommitteeContext, ShareRequest
+from escrow.committee.documents import second_generator
+from escrow.crypto import dleq
+from escrow.crypto.group import SIZE, Point, Scalar, base_mul, hash_to_scalar
+from escrow.crypto.sharing import interpolate_points
+from escrow.encoding import expect, u32
+from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
+from escrow.secret import Secret
+from escrow.tags import T, Tag
+
+CAPSULE_SIZE: Final = 5 * SIZE
+SHARE_SIZE: Final = SIZE + dleq.PROOF_SIZE
+
+gamma = second_generator
+"""Ḡ of a committee: (proposal_hash, Y) -> Point."""
+
+
+class _Parts(NamedTuple):
+    """A capsule cut up, nothing checked yet: a multiplication that follows checks its own point."""
+
+    c: bytes
+    u: bytes
+    u_bar: bytes
+    e: bytes
+    f: bytes
+
+    @classmethod
+    def of(cls, capsule: bytes) -> Self:
+        expect(capsule, CAPSULE_SIZE, "a capsule")
+        return cls(*(capsule[at : at + SIZE] for at in range(0, CAPSULE_SIZE, SIZE)))
+
+
+class Tdh2:
+    """The scheme of suite 1; see ``base.Scheme``."""
+
+    __slots__ = ()
+
+    def encapsulate(self, ctx: CommitteeContext, label: bytes, seed: Secret) -> bytes:
+        """160 bytes, always the same for the same arguments."""
+        bound, m = ctx.encode(), expect(seed.expose(), SIZE, "a seed")
+        r, s = (hash_to_scalar(tag, bound, label, m) for tag in (Tag.TDH2_R, Tag.TDH2_S))
+        u, u_bar = base_mul(r).encode(), (r * ctx.gamma).encode()
+        c = _xor(m, _mask(bound, label, u, r * ctx.public))
+        e = _challenge(bound, label, c, u, u_bar, base_mul(s), s * ctx.gamma)
+        return c + u + u_bar + e.encode() + (s + r * e).encode()
+
+    def verify(self, ctx: CommitteeContext, label: bytes, capsule: bytes) -> None:
+        """The public check: u and ū have one logarithm, known to whoever made this capsule for this label and key."""
+        try:
+            parts = _Parts.of(capsule)
+            e, f = Scalar.decode(parts.e), Scalar.decode(parts.f)
+            (_, eu), (_, eu_bar) = (Point.decode_times(point, e) for point in (parts.u, parts.u_bar))
+            w, w_bar = base_mul(f) - eu, f * ctx.gamma - eu_bar
+            expected = _challenge(ctx.encode(), label, parts.c, parts.u, parts.u_bar, w, w_bar)
+        except MalformedError as error:
+            raise RefusedError(Reason.CAPSULE_INVALID, error.detail) from None
+        if e != expected:
+            raise RefusedError(Reason.CAPSULE_INVALID)
+
+    def share(self, request: ShareRequest, x: Scalar, index: int, coins: bytes) -> bytes:
+        """x·u ‖ proof: 96 bytes."""
+        # Without this check the custodian would raise any point to its secret for whoever asks.
+        self.verify(request.ctx, request.label, request.capsule)
+        u, part = Point.decode_times(_Parts.of(request.capsule).u, x)
+        h = base_mul(x)
+        return part.encode() + dleq.prove(x, u, h, part, _statement(request, index), coins)
+
+    def verify_share(self, request: ShareRequest, h: Point, index: int, share: bytes) -> None:
+        """The proof names suite, keys, generation, label, capsule, index and request."""
+        try:
+            part, u = _part(share), Point.decode(_Parts.of(request.capsule).u)
+            dleq.verify(h, u, part, share[SIZE:], _statement(request, index))
+        except EscrowError as error:
+            raise RefusedError(Reason.SHARE_INVALID, f"custodian {index}: {error.detail}") from None
+
+    def recover(self, ctx: CommitteeContext, label: bytes, capsule: bytes, shares: Mapping[int, bytes]) -> Secret:
+        """Interpolates x·u in the exponent."""
+        c, u, *_ = _Parts.of(capsule)
+        shared = interpolate_points({index: _part(share) for index, share in shares.items()})
+        return Secret(_xor(c, _mask(ctx.encode(), label, u, shared)))
+
+
+def _mask(bound: bytes, label: bytes, u: bytes, shared: Point) -> bytes:
+    return hashlib.sha512(T(Tag.TDH2_KEM, bound, label, u, shared.encode())).digest()[:SIZE]
+
+
+def _challenge(bound: bytes, label: bytes, c: bytes, u: bytes, u_bar: bytes, w: Point, w_bar: Point) -> Scalar:
+    e = hash_to_scalar(Tag.TDH2_E, bound, label, c, u, u_bar, w.encode(), w_bar.encode())
+    if e.is_zero:
+        raise MalformedError("a challenge of zero proves nothing")
+    return e
+
+
+def _part(share: bytes) -> Point:
+    return Point.decode(expect(share, SHARE_SIZE, "a share")[:SIZE])
+
+
+def _statement(request: ShareRequest, index: int) -> tuple[bytes, ...]:
+    ctx = request.ctx.encode()
+    return (ctx, request.generation_hash, request.label, request.capsule, u32(index), request.request_hash)
+
+
+def _xor(left: bytes, right: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(left, right, strict=True))

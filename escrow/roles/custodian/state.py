@@ -1,0 +1,76 @@
+"""What a custodian remembers, and under which keys of its store.
+
+==============  ==========================================================================
+``log/``        the followed log
+``run/``        the key generation in progress, by period
+``made/``       hash of the committee key that was made, by period
+``proposed/``   periods for which this custodian has asked the others to begin
+``share/``      ``Holding`` by committee key hash; the share in it is the secret of this role
+``request/``    request hash by (seal tag, request id)
+``intent/``     ``Admitted`` by (seal tag, request hash): counted, and on its way to the log
+``answer/``     the sealed response by the same; erased at the warrant's end
+``until/``      when that end is, at the latest, by the same
+``capsule/``    size of our log when we first intended to open a capsule, by label and capsule hash
+``debit/``      capsules admitted, by day
+``denied/``     request hashes with a logged denial
+``order/``      orders received directly that the log does not show yet, by (seal tag, type)
+``clock``       the latest time we have acted on
+``rate/``       calls of this minute, by caller
+==============  ==========================================================================
+"""
+
+from msgspec import Struct
+
+from escrow.committee.documents import CommitteeKey, ShareGeneration
+from escrow.encoding import number, u64
+from escrow.roles.machine import Draft, Read
+from escrow.roles.state import pack, unpack
+from escrow.secret import Secret
+
+
+class Holding(Struct, frozen=True):
+    """Our part of one committee key. ``share`` is x_i, 32 bytes; None once the period has retired."""
+
+    period: int
+    run: int
+    index: int
+    key_bytes: bytes
+    generation_bytes: bytes
+    share: Secret | None
+
+    @property
+    def key(self) -> CommitteeKey:
+        """The committee key."""
+        return CommitteeKey.decode(self.key_bytes)
+
+    @property
+    def generation(self) -> ShareGeneration:
+        """The generation that our share belongs to."""
+        return ShareGeneration.decode(self.generation_bytes)
+
+
+class Admitted(Struct, frozen=True):
+    """A request that was counted against the quotas: how many capsules."""
+
+    count: int
+
+
+def load_holding(view: Read | Draft, key_hash: bytes) -> Holding | None:
+    """Our part of the committee key with that hash, if we ever had one."""
+    data = view.get(b"share/" + key_hash)
+    return None if data is None else unpack(data, Holding)
+
+
+def save_holding(draft: Draft, key_hash: bytes, holding: Holding) -> None:
+    """Remember our part of a committee key."""
+    draft.put(b"share/" + key_hash, pack(holding))
+
+
+def load_number(view: Read | Draft, key: bytes) -> int:
+    """A stored number; 0 where there is none."""
+    return number(view.get(key) or b"")
+
+
+def save_number(draft: Draft, key: bytes, value: int) -> None:
+    """Store a number."""
+    draft.put(key, u64(value))

@@ -1,0 +1,40 @@
+"""What the screen shows: read from the device's state, changing nothing."""
+
+from escrow.encoding import number, u64
+from escrow.roles.device.commands import ConversationStatus, Inbox, Status
+from escrow.roles.device.conversations import all_held
+from escrow.roles.device.directory import names
+from escrow.roles.device.state import Alarm, Deferred, Sent, Shown, load_me
+from escrow.roles.lightview import LightView
+from escrow.roles.machine import Draft, Read
+from escrow.roles.state import unpack
+
+
+def inbox(view: Read | Draft, start: int) -> Inbox:
+    """Shown messages from number ``start`` on."""
+    after = b"inbox/" + u64(start - 1) if start else b""
+    rows = list(view.scan(b"inbox/", after=after))
+    first = number(rows[0][0][len(b"inbox/") :]) if rows else start
+    return Inbox(first, tuple(unpack(data, Shown) for _, data in rows))
+
+
+def status(view: Read | Draft, light: LightView) -> Status:
+    """The device and everything that waits or was refused."""
+    me = load_me(view)
+    sent = [unpack(data, Sent) for _, data in view.scan(b"sent/")]
+    conversations = tuple(
+        ConversationStatus(held.peer, names(view, light, held.peer), held.conversation.mode, held.confirmed)
+        for held in all_held(view)
+    )
+    return Status(
+        account=me.keys.account,
+        name=me.name,
+        enrolled=me.enrolled,
+        conversations=conversations,
+        queued=sum(1 for _ in view.scan(b"queue/")),
+        unanswered=sum(each.state == "sent" for each in sent),
+        accepted=sum(each.state == "accepted" for each in sent),
+        refused=tuple(each.state for each in sent if each.state not in ("sent", "accepted")),
+        deferred=tuple(unpack(data, Deferred).reason for _, data in view.scan(b"deferred/")),
+        alarms=tuple(unpack(data, Alarm) for _, data in view.scan(b"alarm/")),
+    )

@@ -1,0 +1,53 @@
+"""An RFC 6962 tree that grows in a role's own state: the log's tree of entries, the relay's tree of receipts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from escrow.encoding import number, u8, u64
+from escrow.errors import IntegrityError, Reason
+from escrow.roles.machine import Draft, Read
+from escrow.tlog import tree
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTree:
+    """The tree kept under ``name`` in whatever view is passed in."""
+
+    name: bytes
+
+    def size(self, view: Read | Draft) -> int:
+        """How many leaves there are."""
+        return number(view.get(self.name + b"/size") or b"")
+
+    def grow(self, draft: Draft, leaf_hashes: Sequence[bytes]) -> int:
+        """Add leaves; return the index of the first of them."""
+        first = self.size(draft)
+        size, nodes = tree.append(first, leaf_hashes, self._reader(draft))
+        for (level, index), node in nodes.items():
+            draft.put(self._key(level, index), node)
+        draft.put(self.name + b"/size", u64(size))
+        return first
+
+    def root(self, view: Read | Draft, size: int) -> bytes:
+        """The root over the first ``size`` leaves."""
+        return tree.root(size, self._reader(view))
+
+    def inclusion(self, view: Read | Draft, index: int, size: int) -> tuple[bytes, ...]:
+        """The path of leaf ``index`` in the tree of ``size``; ``RefusedError(NOT_LOGGED)`` if it has none."""
+        return tree.inclusion(index, size, self._reader(view))
+
+    def consistency(self, view: Read | Draft, size1: int, size2: int) -> tuple[bytes, ...]:
+        """The proof between two sizes; empty where none is needed: from the empty tree, or to the same size."""
+        return tree.consistency(size1, size2, self._reader(view)) if 0 < size1 < size2 else ()
+
+    def _key(self, level: int, index: int) -> bytes:
+        return self.name + b"/" + u8(level) + u64(index)
+
+    def _reader(self, view: Read | Draft) -> tree.ReadNode:
+        def read(level: int, index: int) -> bytes:
+            node = view.get(self._key(level, index))
+            if node is None:
+                raise IntegrityError(Reason.STORE_CORRUPT, f"node {level}/{index} of a tree is missing")
+            return node
+
+        return read

@@ -1,0 +1,72 @@
+"""A witness: it cosigns a log's checkpoint if that extends the last one it cosigned, and says when.
+
+It proves consistency and time, not that anything in the log is lawful. Decision and record are one step: two requests
+decided against the same record would roll one of them back (C2SP tlog-witness).
+"""
+
+from dataclasses import dataclass
+
+from escrow.crypto.sign import SigningKey
+from escrow.encoding import number, u64
+from escrow.errors import Reason, RefusedError
+from escrow.ids import Millis
+from escrow.roles.calls import AddCheckpoint, Cosigned
+from escrow.roles.machine import Called, Draft, Event, Read, Writes
+from escrow.tlog import cosignature
+from escrow.tlog.vkey import VerifierKey
+from escrow.tlog.witnessing import Request, WitnessRefusal, decide
+from escrow.warrant.genesis import Genesis
+
+CONFLICT = 409
+"""The one refusal that helps: it tells the log what we have recorded."""
+
+_RECORDED = b"recorded"
+_TIME = b"time"
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """The role of the party ``witness/<index>``; witnesses are numbered from 1 in the order of the genesis."""
+
+    genesis: Genesis
+    index: int
+    key: SigningKey
+
+    def handle(self, view: Read, event: Event, now: Millis, coins: bytes) -> tuple[Writes, object]:  # noqa: ARG002
+        """See ``Role.handle``. Anybody may ask: the checkpoint carries the log's signature."""
+        draft = Draft(view)
+        match event:
+            case Called(call=AddCheckpoint(request=request)):
+                return self._add_checkpoint(draft, request, now)
+            case Called(call=call):
+                raise RefusedError(Reason.PERMISSION_DENIED, f"a witness does not answer {type(call).__name__}")
+            case _:
+                return Writes(), None
+
+    def _add_checkpoint(self, draft: Draft, body: bytes, now: Millis) -> tuple[Writes, Cosigned]:
+        request = Request.parse(body)
+        recorded = _recorded(draft)
+        try:
+            size, root = decide(recorded, request, {self.genesis.log.origin: self.genesis.log_key})
+        except WitnessRefusal as refusal:
+            if refusal.status != CONFLICT:
+                raise
+            return Writes(), Cosigned(b"", recorded[0] if recorded else 0)
+        draft.put(_RECORDED, u64(size) + root)
+        line = cosignature.sign(request.note.text, self._identity.name, self.key, self._time(draft, now))
+        return draft.writes(), Cosigned(line, size)
+
+    @property
+    def _identity(self) -> VerifierKey:
+        return self.genesis.witness_rule.witnesses[self.index - 1]
+
+    def _time(self, draft: Draft, now: Millis) -> int:
+        """Seconds that never go back, whatever our clock does."""
+        time_s = max(now // 1000, number(draft.get(_TIME) or b""))
+        draft.put(_TIME, u64(time_s))
+        return time_s
+
+
+def _recorded(view: Draft) -> tuple[int, bytes] | None:
+    data = view.get(_RECORDED)
+    return None if data is None else (number(data[:8]), data[8:])

@@ -1,0 +1,16 @@
+"""The one call that no role answers: a laboratory asks a part's driver to do everything that is due now."""
+
+from escrow.roles.calls import Call, Reply
+
+
+class Settled(Reply, frozen=True):
+    """``next_due``: when something falls due next (ms of the lab clock), 0 if nothing does."""
+
+    next_due: int
+
+
+class Settle(Call, frozen=True):
+    """Tick, deliver, repeat until there is rest."""
+
+    answer = Settled
+    durable = False

@@ -1,0 +1,143 @@
+"""Honest runs of key generation: everybody ends with the same key, and any threshold of shares is its logarithm."""
+
+from itertools import combinations
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from escrow.committee import dkg
+from escrow.committee.dkg import DkgState
+from escrow.committee.documents import verify_generation, verify_key
+from escrow.committee.messages import Kind
+from escrow.crypto.group import Point, base_mul
+from escrow.errors import MalformedError
+from escrow.secret import Secret
+from tests.core.committee.council import Council, documents, identity, interpolated, proposal_of, settled, shares
+
+SIZES = [(1, 1), (2, 2), (3, 2), (5, 3)]
+
+
+@pytest.mark.parametrize(("n", "t"), SIZES)
+def test_everybody_finishes_from_the_log_alone_with_the_same_documents(n: int, t: int) -> None:
+    council = settled(n, t)
+    key, generation = documents(council)
+    verify_key(key, council.proposal)
+    verify_generation(generation, key, council.proposal)
+    assert (generation.n, generation.threshold, generation.number) == (n, t, 0)
+
+
+@pytest.mark.parametrize(("n", "t"), SIZES)
+def test_any_threshold_of_shares_is_the_logarithm_of_the_key_and_no_fewer_are(n: int, t: int) -> None:
+    council = settled(n, t)
+    key, generation = documents(council)
+    held, public = shares(council), Point.decode(key.public)
+    for index, share in held.items():
+        assert base_mul(share) == generation.share_key(index)
+    for some in combinations(held, t):
+        assert interpolated({i: held[i] for i in some}) == public
+    for few in combinations(held, t - 1):
+        assert interpolated({i: held[i] for i in few}) != public
+
+
+def test_two_runs_share_nothing() -> None:
+    first, second = (documents(settled(3, 2, seed)) for seed in (0, 1))
+    assert first[0].public != second[0].public
+    assert first[0].hash != second[0].hash
+
+
+def test_the_same_coins_repeat_the_run_byte_for_byte() -> None:
+    assert Council(3, 2).settle().log == settled(3, 2).log
+
+
+@settings(max_examples=15)
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_entries_and_letters_does_not_matter(random: object) -> None:
+    council = Council(3, 2)
+    while council.mail or council.read < len(council.log):
+        pending = council.log[council.read :]
+        random.shuffle(pending)  # type: ignore[attr-defined]
+        council.log[council.read :] = pending
+        random.shuffle(council.mail)  # type: ignore[attr-defined]
+        held = council.mail
+        # Letters may come long after, or before, the entries that announce them.
+        council.mail = [] if random.random() < 0.5 and council.read < len(council.log) else held  # type: ignore[attr-defined]
+        late = [] if council.mail else held
+        kind, submitter, payload = council.log[council.read]
+        council.read += 1
+        for i in council.members:
+            council._did(i, dkg.on_entry(council.states[i], identity(i), kind, submitter, payload, 0))
+        for sender, to, ciphertext in council.mail:
+            council._did(to, dkg.on_ciphertext(council.states[to], identity(to), sender, ciphertext))
+        council.mail = late + [one for one in council.mail if one not in held]
+    documents(council)
+
+
+def test_a_repeated_entry_changes_nothing() -> None:
+    council = settled(3, 2)
+    for state, index in ((state, i) for i in council.members for state in council.history[i]):
+        for kind, submitter, payload in council.log:
+            same, outputs = dkg.on_entry(state, identity(index), kind, submitter, payload, 5)
+            if any(payload.endswith(said) for row in state.record.rows for said in row if said):
+                assert (same, outputs) == (state, ())
+
+
+def test_entries_of_strangers_and_of_other_runs_are_nothing() -> None:
+    council, other = Council(3, 2), Council(3, 2, run=1)
+    stranger = identity(77).public
+    for index, state in council.states.items():
+        for kind, submitter, payload in other.log:
+            assert dkg.on_entry(state, identity(index), kind, submitter, payload, 0) == (state, ())
+        for kind, _, payload in council.log:
+            assert dkg.on_entry(state, identity(index), kind, stranger, payload, 0) == (state, ())
+            assert dkg.on_entry(state, identity(index), kind, stranger, b"\xff", 0) == (state, ())
+
+
+def test_a_replayed_session_makes_nobody_a_culprit() -> None:
+    old = settled(3, 2)
+    council = Council(3, 2, run=1)
+    council.log = old.log + council.log
+    documents(council.settle())
+
+
+def test_a_finished_run_takes_nothing_more() -> None:
+    council = settled(3, 2)
+    state = council.states[1]
+    assert dkg.on_tick(state, 10**9) == (state, ())
+    assert dkg.on_ciphertext(state, identity(1), 2, bytes(48)) == (state, ())
+    for kind in Kind:
+        assert dkg.on_entry(state, identity(1), kind, identity(2).public, b"", 0) == (state, ())
+
+
+def test_what_cannot_be_a_ciphertext_is_refused() -> None:
+    state = settled(3, 2).history[1][0]
+    for sender, ciphertext in ((2, bytes(47)), (2, bytes(49)), (0, bytes(48)), (4, bytes(48))):
+        with pytest.raises(MalformedError):
+            dkg.on_ciphertext(state, identity(1), sender, ciphertext)
+
+
+def test_a_custodian_runs_under_its_own_identity_only() -> None:
+    with pytest.raises(AssertionError):
+        dkg.begin(identity(2), 1, proposal_of(3, 2), 0, 1, 0, bytes(32))
+
+
+def test_every_state_survives_being_written_down() -> None:
+    def encode(value: object) -> object:
+        assert isinstance(value, Secret)
+        return value.expose()
+
+    def decode(kind: type, value: bytes) -> Secret:
+        assert kind is Secret
+        return Secret(value)
+
+    for state in settled(3, 2).history[2]:
+        written = msgspec.msgpack.encode(state, enc_hook=encode)
+        assert msgspec.msgpack.decode(written, type=DkgState, dec_hook=decode) == state
+
+
+def test_no_state_prints_a_secret() -> None:
+    for state in settled(3, 2).history[1]:
+        for secret in (state.transport, state.dealing, state.share, state.proof_coins):
+            if secret is not None:
+                assert repr(secret.expose()) not in repr(state)
