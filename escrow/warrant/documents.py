@@ -29,14 +29,14 @@ _Device = Annotated[int, Meta(ge=0, le=(1 << 32) - 1)]
 _RecipientKey = Annotated[str, Meta(pattern=rf"\A[0-9a-f]{{{2 * RECIPIENT_KEY_SIZE}}}\Z")]
 
 
-class Target(strict.Document):
+class Target(strict.Document, frozen=True):
     """One account, or one device of it."""
 
     account: Bytes32
     device: _Device | None
 
 
-class EpochRange(strict.Document):
+class EpochRange(strict.Document, frozen=True):
     """The epochs ``[first, end)`` of one policy."""
 
     policy: Bytes32
@@ -44,14 +44,14 @@ class EpochRange(strict.Document):
     end: Number
 
 
-class Window(strict.Document):
+class Window(strict.Document, frozen=True):
     """``[start, end)`` in milliseconds of the relay's ingest time."""
 
     start: Number
     end: Number
 
 
-class WarrantPayload(strict.Document):
+class WarrantPayload(strict.Document, frozen=True):
     """What the locks sign. Times in milliseconds; binary values in hexadecimal digits."""
 
     warrant_id: Bytes16
@@ -168,48 +168,51 @@ def _names_everybody(targets: object) -> bool:
 def _check_targets(payload: WarrantPayload, policy: Policy) -> None:
     if not payload.targets:
         raise RefusedError(Reason.WILDCARD)
-    _range(len(payload.targets) <= policy.limits.max_targets, "more targets than the policy admits")
-    _range(len(set(payload.targets)) == len(payload.targets), "a target stands twice")
     if payload.direction == "CONVERSATION_OF" and any(target.device is not None for target in payload.targets):
         raise RefusedError(Reason.SCHEMA_INVALID, "a conversation is of an account, not of a device")
-    if payload.conv_tags is not None:
-        _range(bool(payload.conv_tags), "no conversation is named")
-        if payload.kind == "PROSPECTIVE":
-            raise RefusedError(Reason.SCHEMA_INVALID, "the tags of future conversations do not exist yet")
-    _range(set(payload.suites) == {policy.suite}, "the suites are not the policy's")
-    _range(payload.max_capsules <= policy.limits.max_capsules, "more capsules than the policy admits")
-    _range(payload.max_identity_keys == 0, "this suite has no identity keys")
+    if payload.conv_tags is not None and payload.kind == "PROSPECTIVE":
+        raise RefusedError(Reason.SCHEMA_INVALID, "the tags of future conversations do not exist yet")
+    _require(
+        (len(payload.targets) <= policy.limits.max_targets, "more targets than the policy admits"),
+        (len(set(payload.targets)) == len(payload.targets), "a target stands twice"),
+        (payload.conv_tags != (), "no conversation is named"),
+        (set(payload.suites) == {policy.suite}, "the suites are not the policy's"),
+        (payload.max_capsules <= policy.limits.max_capsules, "more capsules than the policy admits"),
+        (payload.max_identity_keys == 0, "this suite has no identity keys"),
+    )
 
 
 def _check_window(payload: WarrantPayload, policy: Policy) -> None:
     # SPEC WRT-6: a range that is empty, or beyond what the policy admits, is refused.
     window = payload.message_window
-    _range(policy.epoch_origin <= window.start < window.end, "the message window is empty")
-    _range(window.end - window.start <= policy.limits.max_window, "the message window is longer than admitted")
-    _range(all(epochs.first < epochs.end for epochs in payload.epochs), "a range of epochs is empty")
+    _require(
+        (policy.epoch_origin <= window.start < window.end, "the message window is empty"),
+        (window.end - window.start <= policy.limits.max_window, "the message window is longer than admitted"),
+        (all(epochs.first < epochs.end for epochs in payload.epochs), "a range of epochs is empty"),
+    )
     covered = Intervals.of((policy.epoch_start(part.first), policy.epoch_start(part.end)) for part in payload.epochs)
-    _range(Intervals.of([(window.start, window.end)]) <= covered, "the message window exceeds the epochs")
     # Chains of one message are filtered by the window itself, and one may arrive just after its epoch; longer
     # chains are admitted by their epoch alone, so there the epochs may only round the window out.
     late = 1 if policy.n_max == 1 else 0
     first, last = policy.epoch_of(window.start) - late, policy.epoch_of(window.end - 1)
-    for epochs in payload.epochs:
-        _range(first <= epochs.first and epochs.end <= last + 1, "the epochs exceed the message window")
+    _require(
+        (Intervals.of([(window.start, window.end)]) <= covered, "the message window exceeds the epochs"),
+        (all(first <= part.first and part.end <= last + 1 for part in payload.epochs), "epochs beside the window"),
+    )
 
 
 def _check_validity(payload: WarrantPayload, policy: Policy) -> None:
     limits = policy.limits
-    _range(payload.not_before < payload.not_after, "the warrant is never in force")
-    _range(payload.not_after - payload.not_before <= limits.max_duration, "the warrant lasts longer than admitted")
-    _range(payload.activation_delay_s >= limits.min_activation_delay_s, "the activation delay is too short")
-    _range(payload.nondisclosure_until >= payload.not_after, "secrecy ends before the warrant does")
-    _range(
-        payload.nondisclosure_until - payload.not_before <= limits.max_nondisclosure, "secrecy lasts longer than admitted"
+    secrecy = payload.nondisclosure_until - payload.not_before
+    in_time = payload.not_before < payload.approve_by <= payload.not_after if payload.urgent else not payload.approve_by
+    _require(
+        (payload.not_before < payload.not_after, "the warrant is never in force"),
+        (payload.not_after - payload.not_before <= limits.max_duration, "the warrant lasts longer than admitted"),
+        (payload.activation_delay_s >= limits.min_activation_delay_s, "the activation delay is too short"),
+        (payload.nondisclosure_until >= payload.not_after, "secrecy ends before the warrant does"),
+        (secrecy <= limits.max_nondisclosure, "secrecy lasts longer than admitted"),
+        (in_time, "an urgent warrant, and no other, is approved later and before its end"),
     )
-    if payload.urgent:
-        _range(payload.not_before < payload.approve_by <= payload.not_after, "the approval is due outside the warrant")
-    else:
-        _range(payload.approve_by == 0, "only an urgent warrant is approved later")
 
 
 def _check_recipient(payload: WarrantPayload) -> None:
@@ -221,6 +224,8 @@ def _check_recipient(payload: WarrantPayload) -> None:
         raise RefusedError(Reason.RECIPIENT_KEY_INVALID) from error
 
 
-def _range(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise RefusedError(Reason.RANGE_INVALID, otherwise)
+def _require(*rules: tuple[bool, str]) -> None:
+    """Refuse at the first rule that does not hold."""
+    for holds, otherwise in rules:
+        if not holds:
+            raise RefusedError(Reason.RANGE_INVALID, otherwise)

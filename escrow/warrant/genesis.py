@@ -8,7 +8,7 @@ Not here: how log and witness keys are checked (``tlog``), and accounts, which a
 import hashlib
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 
 from msgspec import Meta
 
@@ -18,27 +18,28 @@ from escrow.tlog.entry import EntryType
 from escrow.tlog.quorum import Quorum
 from escrow.tlog.vkey import VerifierKey
 from escrow.warrant import strict
+from escrow.warrant.entitlement import ANYBODY, AUTHORITY, CUSTODIAN, ENTITLED, LOG, RELAY, ROOT
 from escrow.warrant.policy import Policy, verify_policy
 from escrow.warrant.strict import Bytes32, Count, Length, Name, Number
 
 _Vkey = Annotated[str, Meta(min_length=1, max_length=400)]
 
 
-class Log(strict.Document):
+class Log(strict.Document, frozen=True):
     """The transparency log: its origin line and its C2SP verifier key."""
 
     origin: Name
     vkey: _Vkey
 
 
-class Person(strict.Document):
+class Person(strict.Document, frozen=True):
     """A human being who may sign, and the one key that is theirs."""
 
     person: Name
     key: Bytes32
 
 
-class Lock(strict.Document):
+class Lock(strict.Document, frozen=True):
     """One of the two locks: ``threshold`` of ``people`` together."""
 
     threshold: Count
@@ -50,7 +51,7 @@ class Lock(strict.Document):
         return {bytes.fromhex(one.key): one.person for one in self.people}
 
 
-class KeyHolder(strict.Document):
+class KeyHolder(strict.Document, frozen=True):
     """A party that signs with one Ed25519 key."""
 
     key: Bytes32
@@ -61,13 +62,13 @@ class KeyHolder(strict.Document):
         return bytes.fromhex(self.key)
 
 
-class Custodian(KeyHolder):
+class Custodian(KeyHolder, frozen=True):
     """A custodian, under the id by which policies name it."""
 
     id: Name
 
 
-class Genesis(strict.Document, dict=True):
+class Genesis(strict.Document, frozen=True, dict=True):
     """The document. It has one spelling, so its hash is a property of the value. Times in milliseconds."""
 
     version: Literal[1]
@@ -103,8 +104,8 @@ class Genesis(strict.Document, dict=True):
         Raises ``SCHEMA_INVALID``, ``TOO_LARGE``, ``POLICY_UNAUTHORISED`` or ``SEPARATION_OF_DUTIES``.
         """
         genesis = strict.decode_canonical(data, cls, most=1 << 18)
-        genesis._check_parties()
-        genesis._check_policy()
+        _check_parties(genesis)
+        _check_policy(genesis)
         return genesis
 
     @cached_property
@@ -160,86 +161,36 @@ class Genesis(strict.Document, dict=True):
         offices |= dict.fromkeys(self.custodian_keys.values(), CUSTODIAN)
         return offices | {self.log_key.public: LOG, self.relay.public: RELAY, self.authority.public: AUTHORITY}
 
-    def _check_parties(self) -> None:
-        # SPEC WRT-1: a key or a person that stands in two places, or a threshold nobody can meet, is refused.
-        if self.root_threshold > len(self.roots):
-            raise RefusedError(Reason.SCHEMA_INVALID, "more root signatures are asked for than there are root keys")
-        if not len(self.witnesses) < 2 * self.quorum <= 2 * len(self.witnesses):
-            raise RefusedError(Reason.SCHEMA_INVALID, "a quorum is more than half of the witnesses")
-        for lock in (self.issuers, self.approvers):
-            if lock.threshold > len(lock.people):
-                raise RefusedError(Reason.SCHEMA_INVALID, "a lock asks for more people than it has")
-        people = [one.person for lock in (self.issuers, self.approvers) for one in lock.people]
-        if len(set(people)) != len(people):
-            raise RefusedError(Reason.SEPARATION_OF_DUTIES, "a person stands twice in the locks")
-        try:
-            for key in self.keys:
-                check_public(key)
-        except MalformedError as error:
-            raise RefusedError(Reason.SCHEMA_INVALID, error.detail) from error
-        places = len(self.roots) + len(people) + len(self.custodians) + 3 + len(self.witnesses)
-        if len(self.keys) != places:
-            raise RefusedError(Reason.SEPARATION_OF_DUTIES, "a key stands in two places")
 
-    def _check_policy(self) -> None:
-        policy = self.policy
-        if policy.version != 1:
-            raise RefusedError(Reason.POLICY_UNAUTHORISED, "the first policy is not version 1")
-        if policy.custodians != tuple(self.custodian_keys):
-            raise RefusedError(Reason.POLICY_UNAUTHORISED, "the policy names other custodians, or in another order")
-        if policy.retention <= self.grace_ms:
-            raise RefusedError(Reason.POLICY_UNAUTHORISED, "a key would retire while messages may still arrive")
-        if policy.ingest_cadence > self.mmd_ms:
-            raise RefusedError(Reason.POLICY_UNAUTHORISED, "ingest roots would come later than promised")
+def _check_parties(genesis: Genesis) -> None:
+    # SPEC WRT-1: a key or a person that stands in two places, or a threshold nobody can meet, is refused.
+    if genesis.root_threshold > len(genesis.roots):
+        raise RefusedError(Reason.SCHEMA_INVALID, "more root signatures are asked for than there are root keys")
+    if not len(genesis.witnesses) < 2 * genesis.quorum <= 2 * len(genesis.witnesses):
+        raise RefusedError(Reason.SCHEMA_INVALID, "a quorum is more than half of the witnesses")
+    for lock in (genesis.issuers, genesis.approvers):
+        if lock.threshold > len(lock.people):
+            raise RefusedError(Reason.SCHEMA_INVALID, "a lock asks for more people than it has")
+    people = [one.person for lock in (genesis.issuers, genesis.approvers) for one in lock.people]
+    if len(set(people)) != len(people):
+        raise RefusedError(Reason.SEPARATION_OF_DUTIES, "a person stands twice in the locks")
+    try:
+        for key in genesis.keys:
+            check_public(key)
+    except MalformedError as error:
+        raise RefusedError(Reason.SCHEMA_INVALID, error.detail) from error
+    places = len(genesis.roots) + len(people) + len(genesis.custodians) + 3 + len(genesis.witnesses)
+    if len(genesis.keys) != places:
+        raise RefusedError(Reason.SEPARATION_OF_DUTIES, "a key stands in two places")
 
 
-ANYBODY: Final = "anybody"
-ROOT: Final = "root"
-LOG: Final = "log"
-RELAY: Final = "relay"
-AUTHORITY: Final = "authority"
-CUSTODIAN: Final = "custodian"
-
-_CUSTODIANS: Final = frozenset({CUSTODIAN})
-_AUTHORITY: Final = frozenset({AUTHORITY})
-# A custodian that receives a signed order logs it too: an authority that keeps it back gains nothing.
-_EITHER: Final = frozenset({AUTHORITY, CUSTODIAN})
-
-ENTITLED: Final[Mapping[EntryType, frozenset[str]]] = {
-    EntryType.GENESIS: frozenset({ROOT, LOG}),
-    EntryType.POLICY: frozenset({ROOT, LOG}),
-    EntryType.ROLE_KEY: frozenset({ROOT}),
-    EntryType.RELAY_KEY: frozenset({ROOT}),
-    EntryType.DEVICE_LIST: frozenset({ANYBODY}),
-    EntryType.COMMITTEE_PROPOSAL: _CUSTODIANS,
-    EntryType.DKG_TRANSPORT: _CUSTODIANS,
-    EntryType.DKG_COMMIT: _CUSTODIANS,
-    EntryType.DKG_REVEAL: _CUSTODIANS,
-    EntryType.DKG_CIPHERTEXTS: _CUSTODIANS,
-    EntryType.DKG_DISPUTE: _CUSTODIANS,
-    EntryType.DKG_ANSWER: _CUSTODIANS,
-    EntryType.DKG_CERTIFY: _CUSTODIANS,
-    EntryType.COMMITTEE_KEY: _CUSTODIANS,
-    EntryType.HANDOVER_PROPOSAL: _CUSTODIANS,
-    EntryType.HANDOVER_TRANSPORT: _CUSTODIANS,
-    EntryType.HANDOVER_DEAL: _CUSTODIANS,
-    EntryType.HANDOVER_ACKNOWLEDGEMENT: _CUSTODIANS,
-    EntryType.SHARE_GENERATION: _CUSTODIANS,
-    EntryType.ERASURE: _CUSTODIANS,
-    EntryType.INGEST_ROOT: frozenset({RELAY}),
-    EntryType.WARRANT_SEALED: _AUTHORITY,
-    EntryType.APPROVAL: _EITHER,
-    EntryType.REFUSAL: _EITHER,
-    EntryType.SUSPENSION: _EITHER,
-    EntryType.RESUMPTION: _EITHER,
-    EntryType.CANCELLATION: _EITHER,
-    EntryType.ATTAINMENT: _EITHER,
-    EntryType.RELEASE_INTENT: _CUSTODIANS,
-    EntryType.RELEASE_RECORD: _CUSTODIANS,
-    EntryType.DENIAL: _CUSTODIANS,
-    EntryType.NONDISCLOSURE_EXTENDED: _AUTHORITY,
-    EntryType.DISCLOSURE: _EITHER,
-    EntryType.NOTICE_DELIVERED: _EITHER,
-    EntryType.NOTICE_DELAYED: _AUTHORITY,
-    EntryType.AUDIT: _AUTHORITY,
-}
+def _check_policy(genesis: Genesis) -> None:
+    policy = genesis.policy
+    if policy.version != 1:
+        raise RefusedError(Reason.POLICY_UNAUTHORISED, "the first policy is not version 1")
+    if policy.custodians != tuple(genesis.custodian_keys):
+        raise RefusedError(Reason.POLICY_UNAUTHORISED, "the policy names other custodians, or in another order")
+    if policy.retention <= genesis.grace_ms:
+        raise RefusedError(Reason.POLICY_UNAUTHORISED, "a key would retire while messages may still arrive")
+    if policy.ingest_cadence > genesis.mmd_ms:
+        raise RefusedError(Reason.POLICY_UNAUTHORISED, "ingest roots would come later than promised")

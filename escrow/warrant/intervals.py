@@ -20,8 +20,9 @@ class Intervals:
         merged: list[tuple[int, int]] = []
         for start, end in sorted(span for span in spans if span[0] < span[1]):
             if merged and start <= merged[-1][1]:
-                start, end = merged[-1][0], max(end, merged.pop()[1])
-            merged.append((start, end))
+                merged[-1] = merged[-1][0], max(end, merged[-1][1])
+            else:
+                merged.append((start, end))
         return cls(tuple(merged))
 
     def __bool__(self) -> bool:

@@ -12,7 +12,6 @@ from escrow.capsule.body import Body
 from escrow.capsule.header import Header, cap_hash
 from escrow.capsule.label import Label, label_hash
 from escrow.encoding import number, u64
-from escrow.errors import MalformedError
 from escrow.tags import T, Tag, fields
 from escrow.warrant.roster_path import RosterPath, split_path
 
@@ -65,16 +64,22 @@ class Item:
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Strict inverse of ``encode``, label and header included; ``MalformedError``."""
-        cut = fields(
-            Tag.RELEASE_ITEM, data, 338, None, None, 64, 32, 205, None, 131, 64, 8, 8, None, None, optional=1
-        )
-        root_index, root_size, ingest_path, *rest = cut[9:]
+        cut = fields(Tag.RELEASE_ITEM, data, 338, None, None, 64, 32, 205, None, 131, 64, 8, 8, None, None, optional=1)
+        label, capsule, body, device_sig, env_root, receipt, path, frame, relay_sig, *proof = cut
         item = cls(
-            *cut[:9],
-            number(root_index),
-            number(root_size),
-            split_path(ingest_path),
-            RosterPath.decode(rest[0]) if rest else None,
+            label,
+            capsule,
+            body,
+            device_sig,
+            env_root,
+            receipt,
+            path,
+            frame,
+            relay_sig,
+            root_index=number(proof[0]),
+            root_size=number(proof[1]),
+            ingest_path=split_path(proof[2]),
+            roster_path=RosterPath.decode(proof[3]) if len(proof) > 3 else None,
         )
         item.order  # noqa: B018 - reading it parses label and header, which must be well formed
         return item

@@ -83,4 +83,4 @@ def count_signers(makers: Iterable[bytes | None], genesis: Genesis) -> Signers:
 
 def _people(makers: Iterable[bytes | None], lock: Lock) -> frozenset[str]:
     people = lock.keys
-    return frozenset(people[key] for key in makers if key in people)
+    return frozenset(people[key] for key in makers if key is not None and key in people)

@@ -110,4 +110,3 @@ def _maker(public: bytes, statement: bytes, signature: bytes) -> bytes | None:
     except EscrowError:
         return None
     return public
-

@@ -22,7 +22,7 @@ SUITE_OF: Final = {"tdh2-ed25519": 1}
 """Scheme -> its number in labels and committee proposals."""
 
 
-class Limits(strict.Document):
+class Limits(strict.Document, frozen=True):
     """What no warrant under the policy may exceed. Lengths of time are milliseconds, but for the delay."""
 
     max_window: Length
@@ -39,7 +39,7 @@ class Limits(strict.Document):
     """Capsules that one custodian opens in one day, over all warrants."""
 
 
-class Policy(strict.Document, dict=True):
+class Policy(strict.Document, frozen=True, dict=True):
     """One version of a policy. Times in milliseconds; ``retention`` counts from the end of a period."""
 
     version: Count

@@ -1,9 +1,9 @@
-"""What a custodian says about a request: the intent, the record and the denial for the log, the response for the agency.
+"""What a custodian says about a request: intent, record and denial to the log, the response to the agency.
 
 Forms only. That an intent is logged before a share leaves, and when a denial may be logged, is the custodian's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, unique
 from typing import Self
 
@@ -113,7 +113,7 @@ class ReleaseResponse:
     """The custodian's index in its committee, 1..n."""
     generation_hash: bytes
     request_hash: bytes
-    shares: tuple[bytes, ...]
+    shares: tuple[bytes, ...] = field(repr=False)
 
     def encode(self) -> bytes:
         """The plaintext."""

@@ -5,8 +5,9 @@ encoding and one hash, and quotas count capsules, not how often somebody asks fo
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Self
 
 from escrow.crypto import sign
@@ -26,16 +27,16 @@ class ReleaseRequest:
     """``T("release-request", …)``. Sizes in bytes: request_id and nonce 16, all else that is fixed 32."""
 
     seal_tag: bytes
-    salt: bytes
+    salt: bytes = field(repr=False)
     """Opens the commitment of the seal, together with ``field_root``."""
     field_root: bytes
     dsse: bytes
     """The warrant, exactly as its locks signed it."""
     request_id: bytes
     committee_key_hash: bytes
-    item_salt: bytes
+    item_salt: bytes = field(repr=False)
     """Hides from the log's readers which capsules are meant."""
-    items: tuple[Item, ...]
+    items: tuple[Item, ...] = field(repr=False)
     nonce: bytes
     expires: int
     """Milliseconds."""
@@ -63,7 +64,7 @@ class ReleaseRequest:
         seal_tag, salt, field_root, dsse, request_id, committee_key_hash, salt_of_items = head
         decoded = tuple(Item.decode(item) for item in split(items, most=MOST_ITEMS))
         # SPEC WRT-13: a request without items, or with items out of order or doubled, is refused.
-        if not decoded or any(one.order >= other.order for one, other in zip(decoded, decoded[1:], strict=False)):
+        if not decoded or any(one.order >= other.order for one, other in pairwise(decoded)):
             raise MalformedError("the items of a request are sorted and distinct, and there is at least one")
         return cls(
             seal_tag,

@@ -25,9 +25,7 @@ class RosterPath:
 
     def encode(self) -> bytes:
         """``T("roster-path", account, salt, index u64, size u64, path 32 each)``."""
-        return T(
-            Tag.ROSTER_PATH, self.account, self.salt, u64(self.index), u64(self.size), b"".join(self.path)
-        )
+        return T(Tag.ROSTER_PATH, self.account, self.salt, u64(self.index), u64(self.size), b"".join(self.path))
 
     @classmethod
     def decode(cls, data: bytes) -> Self:

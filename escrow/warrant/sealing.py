@@ -6,10 +6,9 @@ tag the first alone counts: sealing again buys no second quota. That a leaf is l
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, unique
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from escrow.encoding import number, u8, u32, u64
 from escrow.errors import MalformedError, Reason, RefusedError
@@ -82,6 +81,14 @@ class SealedLeaf:
         )
 
 
+class Opening(NamedTuple):
+    """One field shown without the others: its value in canonical JSON, its salt (16 bytes), its path."""
+
+    value: bytes
+    salt: bytes
+    path: tuple[bytes, ...]
+
+
 def seal_tag(warrant_id: bytes) -> bytes:
     """32 bytes that stand for the warrant in the log, known only to those who know the id."""
     return digest(Tag.WARRANT_ID, warrant_id)
@@ -92,11 +99,10 @@ def field_root(payload: WarrantPayload) -> bytes:
     return root_of(_field_leaves(payload))
 
 
-def field_path(payload: WarrantPayload, name: str) -> tuple[bytes, bytes, Sequence[bytes]]:
-    """Value, salt and path that open one field under ``field_root``; its position is that of ``FIELDS``."""
-    place = FIELDS.index(name)
-    salt = bytes.fromhex(payload.salts[name])
-    return strict.encode(getattr(payload, name)), salt, path_of(_field_leaves(payload), place)
+def field_opening(payload: WarrantPayload, name: str) -> Opening:
+    """What shows the field ``name`` under ``field_root``, at its position in ``FIELDS``."""
+    path = path_of(_field_leaves(payload), FIELDS.index(name))
+    return Opening(strict.encode(getattr(payload, name)), bytes.fromhex(payload.salts[name]), path)
 
 
 def field_leaf(name: str, value: bytes, salt: bytes) -> bytes:

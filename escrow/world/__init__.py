@@ -3,10 +3,3 @@
 Simulator, attacks, demo and study stand on it. It is not a mock: the roles, the drivers and the cryptography
 are those of the services; only clock, entropy, store and transport are its own.
 """
-
-from escrow.world.clock import SeededEntropy, VirtualClock
-from escrow.world.loop import complete
-from escrow.world.network import Network
-from escrow.world.world import World
-
-__all__ = ["Network", "SeededEntropy", "VirtualClock", "World", "complete"]

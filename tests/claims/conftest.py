@@ -83,7 +83,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             "raised": raised,
             "message": str(call.excinfo.value)[:400] if call.excinfo else "",
         }
-        if report.when == "call" and report.outcome == "passed" and not hasattr(getattr(item, "obj", None), "hypothesis"):
+        if (
+            report.when == "call"
+            and report.outcome == "passed"
+            and not hasattr(getattr(item, "obj", None), "hypothesis")
+        ):
             _counts.setdefault(claim, Counter())[EXAMPLE] += 1
     return report  # type: ignore[return-value]
 

@@ -1,4 +1,4 @@
-"""How a custodian takes part in making the committee's key: it feeds the log to ``committee.dkg`` and does what that says.
+"""How a custodian helps to make the committee's key: it feeds the log to ``committee.dkg`` and does what that says.
 
 There is no coordinator. A run begins where the log shows the period's proposal, so all custodians begin at the same
 place; who puts the proposal there does not matter. An aborted run is followed by the next, with the same members. Any
@@ -18,9 +18,10 @@ from escrow.encoding import number, u64
 from escrow.errors import BehindError, EscrowError, Reason, RefusedError
 from escrow.ids import Millis, Party
 from escrow.roles.authorised import proposal_for
-from escrow.roles.calls import Append, CommitteeStatus, DeliverDealing
+from escrow.roles.calls import CommitteeStatus, DeliverDealing
 from escrow.roles.custodian.state import Holding, load_holding, save_holding
-from escrow.roles.follower import LOG, Follower
+from escrow.roles.entries import owe_entry
+from escrow.roles.follower import Follower
 from escrow.roles.machine import Draft, Read
 from escrow.roles.state import pack, unpack
 from escrow.tlog.entry import Entry, EntryType
@@ -74,7 +75,8 @@ class KeyMaking:
         for period in self._due(now):
             if not self._known(draft, period) and self._fresh(draft, now):
                 draft.put(_PROPOSED + u64(period), b"")
-                self._log(draft, EntryType.COMMITTEE_PROPOSAL, proposal_for(self.genesis, period).encode())
+                proposal = proposal_for(self.genesis, period).encode()
+                owe_entry(draft, self.genesis, self.identity, EntryType.COMMITTEE_PROPOSAL, proposal)
         for key, key_hash in list(draft.scan(_MADE)):
             self._retire(draft, number(key[len(_MADE) :]), key_hash, now)
 
@@ -147,7 +149,7 @@ class KeyMaking:
     def _do(self, draft: Draft, period: int, state: DkgState, output: Output) -> None:
         match output:
             case ToLog(kind, payload):
-                self._log(draft, EntryType[kind.name], payload)
+                owe_entry(draft, self.genesis, self.identity, EntryType[kind.name], payload)
             case ToMember(index, ciphertext):
                 record = state.record
                 call = DeliverDealing(record.proposal.hash, record.run, ciphertext)
@@ -168,9 +170,6 @@ class KeyMaking:
         holding = load_holding(draft, key_hash)
         if holding is not None and holding.share is not None and now >= self.genesis.policy.retire_at(period):
             save_holding(draft, key_hash, Holding(period, holding.run, holding.index, *_public(holding), None))
-
-    def _log(self, draft: Draft, entry_type: EntryType, payload: bytes) -> None:
-        draft.owe(LOG, Append((Entry.make(entry_type, payload, self.identity, self.genesis.log.origin),)))
 
 
 def _public(holding: Holding) -> tuple[bytes, bytes]:

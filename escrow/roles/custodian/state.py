@@ -14,6 +14,7 @@
 ``debit/``      capsules admitted, by day
 ``denied/``     request hashes with a logged denial
 ``order/``      orders received directly that the log does not show yet, by (seal tag, type)
+``order-logged/``  hashes of the orders that it does show
 ``clock``       the latest time we have acted on
 ``rate/``       calls of this minute, by caller
 ==============  ==========================================================================
@@ -64,6 +65,18 @@ def load_holding(view: Read | Draft, key_hash: bytes) -> Holding | None:
 def save_holding(draft: Draft, key_hash: bytes, holding: Holding) -> None:
     """Remember our part of a committee key."""
     draft.put(b"share/" + key_hash, pack(holding))
+
+
+def first_intent(view: Read | Draft, capsule_id: tuple[bytes, bytes]) -> int | None:
+    """How long our log was when we first intended to open this capsule, if we ever did."""
+    data = view.get(b"capsule/" + b"".join(capsule_id))
+    return None if data is None else number(data)
+
+
+def note_intent(draft: Draft, capsule_id: tuple[bytes, bytes], log_size: int) -> None:
+    """Remember that we intend to open this capsule; the first time counts."""
+    if first_intent(draft, capsule_id) is None:
+        draft.put(b"capsule/" + b"".join(capsule_id), u64(log_size))
 
 
 def load_number(view: Read | Draft, key: bytes) -> int:

@@ -72,20 +72,26 @@ class Council:
     def settle(self) -> "Council":
         """Deliver everything until nothing moves."""
         while self.mail or self.read < len(self.log):
-            if self.mail:
-                sender, to, ciphertext = self.mail.pop(0)
-                self._did(to, dkg.on_ciphertext(self.states[to], identity(to), sender, ciphertext))
-                continue
-            kind, submitter, payload = self.log[self.read]
-            self.read += 1
-            for i in self.members:
-                self._did(i, dkg.on_entry(self.states[i], identity(i), kind, submitter, payload, self.now))
+            self.read_letter() if self.mail else self.read_entry()
         return self
+
+    def read_letter(self) -> None:
+        sender, to, ciphertext = self.mail.pop(0)
+        self._did(to, dkg.on_ciphertext(self.states[to], identity(to), sender, ciphertext))
+
+    def read_entry(self) -> None:
+        kind, submitter, payload = self.log[self.read]
+        self.read += 1
+        for i in self.members:
+            self._did(i, dkg.on_entry(self.states[i], identity(i), kind, submitter, payload, self.now))
+
+    def tick(self, index: int) -> None:
+        self._did(index, dkg.on_tick(self.states[index], self.now))
 
     def wait(self, milliseconds: int) -> "Council":
         self.now += milliseconds
         for i in self.members:
-            self._did(i, dkg.on_tick(self.states[i], self.now))
+            self.tick(i)
         return self.settle()
 
     def finished(self) -> dict[int, Finished]:
@@ -95,8 +101,7 @@ class Council:
 
     def aborted(self) -> Aborted:
         """The verdict, after checking that all honest members have the same one and that it names none of them."""
-        ends = {i: self.ended.get(i) for i in self.honest}
-        (verdict,) = {end for end in ends.values()}
+        (verdict,) = {self.ended.get(i) for i in self.honest}
         assert isinstance(verdict, Aborted)
         assert not verdict.culprits & set(self.honest), "an honest member is blamed"
         assert verdict.culprits

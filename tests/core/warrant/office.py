@@ -85,7 +85,8 @@ GENESIS = Genesis(
     version=1,
     log=Log(origin=ORIGIN, vkey=VerifierKey.of(ORIGIN, key("log").public).format()),
     witnesses=tuple(
-        VerifierKey.of(f"witness.test/{n}", key(f"witness/{n}").public, KeyType.COSIGNATURE).format() for n in range(1, 5)
+        VerifierKey.of(f"witness.test/{n}", key(f"witness/{n}").public, KeyType.COSIGNATURE).format()
+        for n in range(1, 5)
     ),
     quorum=3,
     roots=tuple(key(f"root/{n}").public.hex() for n in range(3)),

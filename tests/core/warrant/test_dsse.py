@@ -43,7 +43,7 @@ def test_exactly_the_distinct_trusted_keys_count_whatever_the_hints_say(
     )
     expected = set(names) & set(NAMES)
     if len(expected) >= threshold:
-        assert dsse.verify(envelope, TYPE, TRUSTED, threshold) == (b"text", expected)
+        assert dsse.verify(envelope, TYPE, TRUSTED, threshold) == dsse.Verified(b"text", frozenset(expected))
     else:
         assert refusal(envelope, threshold) is Reason.SIGNATURE_INVALID
 

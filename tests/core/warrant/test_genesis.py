@@ -11,7 +11,8 @@ from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.tlog.entry import EntryType
 from escrow.tlog.vkey import VerifierKey
 from escrow.warrant import strict
-from escrow.warrant.genesis import ENTITLED, Custodian, Genesis, KeyHolder, Log
+from escrow.warrant.entitlement import ENTITLED
+from escrow.warrant.genesis import Custodian, Genesis, KeyHolder, Log
 from escrow.warrant.policy import Policy, parse_policy, verify_policy
 from tests.core.warrant.office import DAY, GENESIS, POLICY, changed, envelope, key, lock, signed_policy
 
@@ -136,9 +137,7 @@ def test_a_lineage_is_the_hash_of_its_first_version() -> None:
     assert second.hash != POLICY.hash
 
 
-@given(
-    st.integers(0, 10**6), st.integers(1, 10**5), st.integers(1, 50), st.integers(1, 10**6), st.integers(0, 10**7)
-)
+@given(st.integers(0, 10**6), st.integers(1, 10**5), st.integers(1, 50), st.integers(1, 10**6), st.integers(0, 10**7))
 def test_epochs_and_periods_are_arithmetic(origin: int, length: int, per: int, retention: int, after: int) -> None:
     policy: Policy = changed(POLICY, epoch_origin=origin, epoch_length=length, epochs_per_period=per,
                              retention=retention)  # fmt: skip

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.warrant import dsse, strict
 from escrow.warrant.documents import PAYLOAD_TYPE
-from escrow.warrant.locks import check_locks
+from escrow.warrant.locks import Locks, check_locks
 from tests.core.warrant.office import BOTH_LOCKS, GENESIS, changed, envelope, warrant
 
 PAYLOAD = strict.encode(warrant())
@@ -23,8 +23,7 @@ def refusal(data: bytes, *, urgent_allowed: bool = False) -> Reason:
 
 def test_both_locks_open_the_exact_bytes() -> None:
     locks = check_locks(envelope(PAYLOAD, *BOTH_LOCKS), GENESIS)
-    assert locks.payload == PAYLOAD
-    assert (locks.issuers, locks.approvers, locks.approved) == ({"ida"}, {"anna", "abe"}, True)
+    assert locks == Locks(PAYLOAD, frozenset({"ida"}), frozenset({"anna", "abe"}), approved=True)
 
 
 @given(
@@ -37,8 +36,7 @@ def test_people_count_once_in_their_own_role_and_nobody_else_counts(signers: lis
     if issuers and (len(approvers) >= 2 or urgent_allowed):
         event("accepted")
         locks = check_locks(data, GENESIS, urgent_allowed=urgent_allowed)
-        assert (locks.issuers, locks.approvers) == (issuers, approvers)
-        assert locks.approved == (len(approvers) >= 2)
+        assert locks == Locks(PAYLOAD, frozenset(issuers), frozenset(approvers), approved=len(approvers) >= 2)
         return
     event("refused")
     reason = refusal(data, urgent_allowed=urgent_allowed)

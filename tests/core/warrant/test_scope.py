@@ -76,11 +76,11 @@ def test_the_meet_is_commutative_associative_and_idempotent(one: Scope, two: Sco
 @given(scopes, scopes, scopes, items)
 def test_inclusion_is_a_partial_order_and_never_loses_an_item(one: Scope, two: Scope, three: Scope, item: Item) -> None:
     assert one <= one  # noqa: PLR0124 - the law is reflexivity
-    assert EMPTY <= one
+    assert one >= EMPTY
     assert one & two <= one
-    if one <= two and two <= one:
+    if one <= two <= one:
         assert one == two
-    if one <= two and two <= three:
+    if one <= two <= three:
         assert one <= three
     if one <= two and one.contains(*item):
         assert two.contains(*item)

@@ -11,7 +11,7 @@ from escrow.warrant import strict
 from escrow.warrant.strict import Bytes16, Number
 
 
-class Paper(strict.Document):
+class Paper(strict.Document, frozen=True):
     """A small document."""
 
     name: str

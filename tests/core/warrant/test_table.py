@@ -13,17 +13,27 @@ from tests.conftest import ROOT
 WRITTEN = """
 none: apply -> draft
 draft: submit -> submitted; withdraw -> cancelled
-submitted: issue -> submitted; issue_urgent -> issued_urgent; approve -> approved; refuse -> refused; withdraw -> cancelled; lapse -> lapsed
+submitted: issue -> submitted; issue_urgent -> issued_urgent; approve -> approved; refuse -> refused
+submitted: withdraw -> cancelled; lapse -> lapsed
 issued_urgent: approve -> approved; seal -> sealed; refuse -> refused; cancel -> cancelled; lapse -> lapsed
 approved: seal -> sealed; cancel -> cancelled; expire -> expired
-sealed: witnessed -> cooling; approve -> sealed; suspend -> suspended; cancel -> cancelled; refuse -> refused; lapse -> lapsed; expire -> expired
-cooling: activate -> active; approve -> cooling; suspend -> suspended; cancel -> cancelled; refuse -> refused; lapse -> lapsed; expire -> expired
-active: exhaust -> exhausted; attain -> attained; approve, renew, modify, extend -> active; suspend -> suspended; cancel -> cancelled; refuse -> refused; lapse -> lapsed; expire -> expired
-exhausted: attain -> attained; approve, renew, modify, extend -> exhausted; suspend -> suspended; cancel -> cancelled; refuse -> refused; lapse -> lapsed; expire -> expired
-suspended: resume -> sealed; approve, extend -> suspended; cancel -> cancelled; refuse -> refused; lapse -> lapsed; expire -> expired
-attained: approve, extend, notify -> attained; refuse -> refused; lapse -> lapsed; due -> disclosure_due; disclose -> disclosed
-expired: approve, extend, notify -> expired; refuse -> refused; lapse -> lapsed; due -> disclosure_due; disclose -> disclosed
-cancelled: approve, extend, notify -> cancelled; refuse -> refused; lapse -> lapsed; due -> disclosure_due; disclose -> disclosed
+sealed: witnessed -> cooling; approve -> sealed; suspend -> suspended; cancel -> cancelled
+sealed: refuse -> refused; lapse -> lapsed; expire -> expired
+cooling: activate -> active; approve -> cooling; suspend -> suspended; cancel -> cancelled
+cooling: refuse -> refused; lapse -> lapsed; expire -> expired
+active: exhaust -> exhausted; attain -> attained; approve, renew, modify, extend -> active
+active: suspend -> suspended; cancel -> cancelled; refuse -> refused; lapse -> lapsed
+active: expire -> expired
+exhausted: attain -> attained; approve, renew, modify, extend -> exhausted; suspend -> suspended
+exhausted: cancel -> cancelled; refuse -> refused; lapse -> lapsed; expire -> expired
+suspended: resume -> sealed; approve, extend -> suspended; cancel -> cancelled; refuse -> refused
+suspended: lapse -> lapsed; expire -> expired
+attained: approve, extend, notify -> attained; refuse -> refused; lapse -> lapsed
+attained: due -> disclosure_due; disclose -> disclosed
+expired: approve, extend, notify -> expired; refuse -> refused; lapse -> lapsed
+expired: due -> disclosure_due; disclose -> disclosed
+cancelled: approve, extend, notify -> cancelled; refuse -> refused; lapse -> lapsed
+cancelled: due -> disclosure_due; disclose -> disclosed
 refused: extend, notify -> refused; due -> disclosure_due; disclose -> disclosed
 lapsed: extend, notify -> lapsed; due -> disclosure_due; disclose -> disclosed
 disclosure_due: notify -> disclosure_due; disclose -> disclosed; overdue -> overdue

@@ -1,0 +1,22 @@
+"""Who is calling: the parts of the party name that the transport has authenticated."""
+
+from escrow.errors import Reason, RefusedError
+from escrow.ids import AccountId, DeviceNo, Party
+
+
+def device_party(account: bytes, device: int) -> Party:
+    """``device/<account hex>/<number>``."""
+    return Party(f"device/{account.hex()}/{device}")
+
+
+def device_of(caller: Party) -> tuple[AccountId, DeviceNo]:
+    """The (account, device) behind a caller; ``RefusedError(UNAUTHENTICATED)`` if it is no device."""
+    kind, _, rest = caller.partition("/")
+    account_hex, _, place = rest.partition("/")
+    try:
+        account, device = bytes.fromhex(account_hex), int(place)
+    except ValueError:
+        raise RefusedError(Reason.UNAUTHENTICATED, "only a device may call this") from None
+    if kind != "device" or len(account) != 32 or caller != device_party(account, device):
+        raise RefusedError(Reason.UNAUTHENTICATED, "only a device may call this")
+    return AccountId(account), DeviceNo(device)

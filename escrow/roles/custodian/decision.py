@@ -1,0 +1,183 @@
+"""The custodian's decision: CUST-1 to CUST-10, in strict order, each from signed and logged bytes alone.
+
+What the authority's database says is no input, and nobody's word is. The first check that fails ends the decision
+with its reason. Nothing here releases anything; see ``release``.
+"""
+
+from dataclasses import dataclass, field
+from functools import cache
+
+from escrow.capsule.receipt import Receipt
+from escrow.capsule.schemes import CommitteeContext
+from escrow.crypto.group import self_test
+from escrow.errors import Reason, RefusedError
+from escrow.ids import Millis
+from escrow.roles.authorised import context_of
+from escrow.roles.custodian.items import ItemCheck
+from escrow.roles.custodian.orders import received
+from escrow.roles.custodian.quotas import Quotas
+from escrow.roles.custodian.state import Holding, first_intent, load_holding, load_number
+from escrow.roles.follower import Follower
+from escrow.roles.ledger import LoggedSeal
+from escrow.roles.machine import Draft
+from escrow.roles.warrant_checks import (
+    Clock,
+    SealedWarrant,
+    check_both_locks,
+    check_payload,
+    check_scope,
+    check_seal,
+    check_status,
+    check_time,
+)
+from escrow.warrant.genesis import Genesis
+from escrow.warrant.request import ReleaseRequest, check_request_signature
+
+CLOCK = b"clock"
+
+
+@dataclass(slots=True)
+class Decision:
+    """One request on its way through the list. Methods are the checks; call them in order, or ``run``."""
+
+    follower: Follower
+    draft: Draft
+    request: ReleaseRequest
+    signature: bytes
+    now: Millis
+    seal: LoggedSeal | None = None
+    """Set by CUST-3: from then on a refusal is logged."""
+    clock: Clock = field(default_factory=lambda: Clock(0, 0))
+    _warrant: SealedWarrant | None = None
+    _holding: Holding | None = None
+
+    def run(self) -> None:
+        """CUST-1 to CUST-9. Raises ``RefusedError`` or ``MalformedError`` at the first check that fails.
+
+        An admitted request goes through the same list whenever it is repeated: that is CUST-14.
+        """
+        self.check_self()
+        self.check_conflict()
+        self.check_seal()
+        self.check_locks()
+        self.check_documents()
+        self.check_time()
+        self.check_status()
+        self.check_scope()
+        self.check_items()
+
+    # -- what the checks have established -----------------------------------------------------
+
+    @property
+    def genesis(self) -> Genesis:
+        """The deployment."""
+        return self.follower.genesis
+
+    @property
+    def warrant(self) -> SealedWarrant:
+        """The warrant, after CUST-5."""
+        if self._warrant is None:
+            raise AssertionError("the warrant is believed after CUST-5")
+        return self._warrant
+
+    @property
+    def holding(self) -> Holding:
+        """Our part of the committee that is asked, after CUST-5."""
+        if self._holding is None:
+            raise AssertionError("the committee is ours after CUST-5")
+        return self._holding
+
+    @property
+    def context(self) -> CommitteeContext:
+        """What the capsules are bound to."""
+        return context_of(self.genesis, self.holding.key)
+
+    # -- the list -----------------------------------------------------------------------------
+
+    def check_self(self) -> None:
+        """CUST-1: our generation, period, clock, view and library."""
+        holding = load_holding(self.draft, self.request.committee_key_hash)
+        if holding is not None:
+            logged = self.follower.generation(self.draft, self.request.committee_key_hash)
+            if logged is None or logged.hash != holding.generation.hash:
+                raise RefusedError(Reason.GENERATION_MISMATCH)
+            if holding.share is None or self.now >= self.genesis.policy.retire_at(holding.period):
+                raise RefusedError(Reason.PERIOD_RETIRED)
+        head = self.follower.require_fresh(self.draft, self.now)
+        _boot_test()
+        # A clock that is set back must not bring an ended warrant back: what was acted on once is past.
+        latest = load_number(self.draft, CLOCK)
+        self.clock = Clock(min(self.now, head.time_ms), max(self.now, latest, head.time_ms))
+
+    def check_conflict(self) -> None:
+        """CUST-2: one request id names one request."""
+        known = self.draft.get(b"request/" + self.request.seal_tag + self.request.request_id)
+        if known is not None and known != self.request.hash:
+            raise RefusedError(Reason.REQUEST_CONFLICT)
+
+    def check_seal(self) -> None:
+        """CUST-3: the warrant is sealed in the log, first of its tag."""
+        request = self.request
+        opening = request.salt, request.dsse, request.field_root
+        self.seal = check_seal(self.follower, self.draft, request.seal_tag, *opening)
+
+    def check_locks(self) -> None:
+        """CUST-4, and the first half of CUST-5: both locks, then the document that they signed."""
+        if self.seal is None:
+            raise AssertionError("locks are checked under a seal")
+        request = self.request
+        locks = check_both_locks(self.genesis, self.seal, request.dsse)
+        checked = check_payload(self.genesis, self.seal, locks, request.salt, request.dsse, request.seal_tag)
+        self._warrant = checked
+
+    def check_documents(self) -> None:
+        """CUST-5: one authorised committee, that of every item, and ours; its suite; the agency's signature."""
+        request, policy = self.request, self.genesis.policy
+        request.check_one_committee()
+        logged = self.follower.committee_key_by_hash(self.draft, request.committee_key_hash)
+        if logged is None or logged.policy_hash != policy.hash:
+            raise RefusedError(Reason.COMMITTEE_UNAUTHORISED)
+        for item in request.items:
+            label = item.terms
+            if label.policy_hash != policy.hash or policy.period_of(label.epoch) != logged.period:
+                raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "an item of another policy or period")
+            if label.suite != policy.suite:
+                raise RefusedError(Reason.SUITE_MISMATCH)
+        self._holding = load_holding(self.draft, request.committee_key_hash)
+        if self._holding is None:
+            raise RefusedError(Reason.COMMITTEE_NOT_MINE)
+        check_request_signature(self.warrant.payload.request_public, request.hash, request.count, self.signature)
+
+    def check_time(self) -> None:
+        """CUST-6: active by every clock, ended by none."""
+        check_time(self.follower, self.draft, self.warrant, self.clock, self.request.expires)
+
+    def check_status(self) -> None:
+        """CUST-7: nothing has stopped it, in the log or straight to us."""
+        check_status(self.follower, self.draft, self.warrant, received(self.draft, self.warrant.tag))
+
+    def check_scope(self) -> None:
+        """CUST-8: every item is covered, and none belongs to a chain that still grows."""
+        for item in self.request.items:
+            time = Receipt.decode(item.receipt).ingest_time
+            check_scope(self.genesis, self.warrant, self.clock, item.terms, time, item.roster_path)
+
+    def check_items(self) -> None:
+        """CUST-9: every item is genuine and was logged before anybody meant to open it."""
+        check = ItemCheck(self.follower, self.draft, self.context)
+        for item in self.request.items:
+            check.check(item, first_intent(self.draft, item.capsule_id))
+
+    def check_quotas(self) -> None:
+        """CUST-10, for the warrant. Of a request that is in the log already, the log's order decides."""
+        self.quotas.check(self.request)
+
+    @property
+    def quotas(self) -> Quotas:
+        """The quotas that the request falls under."""
+        return Quotas(self.follower, self.draft, self.warrant)
+
+
+@cache
+def _boot_test() -> None:
+    self_test()

@@ -1,0 +1,75 @@
+"""CUST-10: how much may be opened, under one warrant by all custodians together and by this one in a day.
+
+A warrant's use is what the log shows: the distinct requests for which any custodian has logged an intent, in the order
+of their first intents. A request counts only if the agency has signed it, so no custodian can use a quota up; it
+counts whatever becomes of it.
+"""
+
+from dataclasses import dataclass
+
+from escrow.encoding import u64
+from escrow.errors import Reason, RefusedError
+from escrow.ids import Millis
+from escrow.roles.custodian.state import Admitted, load_number, save_number
+from escrow.roles.follower import Follower
+from escrow.roles.machine import Draft
+from escrow.roles.state import pack, unpack
+from escrow.roles.warrant_checks import SealedWarrant
+from escrow.warrant.request import ReleaseRequest, check_request_signature
+
+DAY = 86_400_000
+_INTENT = b"intent/"
+_DEBIT = b"debit/"
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """The quotas of one warrant at one custodian."""
+
+    follower: Follower
+    draft: Draft
+    warrant: SealedWarrant
+
+    def admitted(self, request: ReleaseRequest) -> bool:
+        """Whether the request has been debited here before."""
+        return self.draft.get(_INTENT + self.warrant.tag + request.hash) is not None
+
+    def check(self, request: ReleaseRequest) -> None:
+        """``QUOTA_WARRANT`` unless the warrant leaves room for the request behind those that come first."""
+        used, logged = 0, self._logged()
+        for request_hash, count in logged.items():
+            if request_hash == request.hash:
+                break
+            used += count
+        else:
+            # Not in the log yet: behind all that are, and behind what we have promised and not seen there.
+            used += sum(count for request_hash, count in self._promised().items() if request_hash not in logged)
+        if used + request.count > self.warrant.payload.max_capsules:
+            raise RefusedError(Reason.QUOTA_WARRANT)
+
+    def debit(self, request: ReleaseRequest, now: Millis) -> None:
+        """Count the request, for good; ``QUOTA_GLOBAL`` if the day leaves no room for it."""
+        day = _DEBIT + u64(now // DAY)
+        spent = load_number(self.draft, day) + request.count
+        if spent > self.follower.genesis.policy.limits.global_daily_cap:
+            raise RefusedError(Reason.QUOTA_GLOBAL)
+        save_number(self.draft, day, spent)
+        self.draft.put(_INTENT + self.warrant.tag + request.hash, pack(Admitted(request.count)))
+
+    def _logged(self) -> dict[bytes, int]:
+        """Count by request hash, in the order of first intents."""
+        public, counts = self.warrant.payload.request_public, dict[bytes, int]()
+        for logged in self.follower.intents(self.draft, self.warrant.tag):
+            intent = logged.intent
+            if intent.request_hash in counts:
+                continue
+            try:
+                check_request_signature(public, intent.request_hash, intent.count, intent.request_sig)
+            except RefusedError:
+                continue  # a custodian's invention
+            counts[intent.request_hash] = intent.count
+        return counts
+
+    def _promised(self) -> dict[bytes, int]:
+        prefix = _INTENT + self.warrant.tag
+        return {key[len(prefix) :]: unpack(data, Admitted).count for key, data in self.draft.scan(prefix)}

@@ -1,0 +1,79 @@
+"""The machine of a custodian: which of its parts takes which event."""
+
+from dataclasses import dataclass, field
+
+from escrow.crypto.coins import Coins
+from escrow.crypto.hpke import Hpke, SystemHpke
+from escrow.crypto.sign import SigningKey
+from escrow.errors import Reason, RefusedError
+from escrow.ids import Millis, Party
+from escrow.roles.calls import Call, DeliverDealing, DeliverOrder, Done, GetCommittee, GetUpdate, Release
+from escrow.roles.custodian import orders
+from escrow.roles.custodian.generation import KeyMaking
+from escrow.roles.custodian.release import Releasing
+from escrow.roles.follower import Follower
+from escrow.roles.machine import Answered, Called, CatchUp, Draft, Event, Read, Tick, Writes
+from escrow.warrant.genesis import Genesis
+
+
+@dataclass(frozen=True)
+class Custodian:
+    """Custodian ``index`` (1..n, in the order of the policy) with its identity key; ``hpke`` seals its responses."""
+
+    genesis: Genesis
+    index: int
+    identity: SigningKey
+    hpke: Hpke = field(default_factory=SystemHpke)
+
+    def __post_init__(self) -> None:
+        named = self.genesis.policy.custodians[self.index - 1]
+        if self.genesis.custodian_keys[named] != self.identity.public:
+            raise AssertionError(f"{named} has another identity key")
+
+    def handle(self, view: Read, event: Event, now: Millis, coins: bytes) -> tuple[Writes, object]:
+        """See ``Role``."""
+        draft, stream = Draft(view), Coins(coins)
+        match event:
+            case Called(caller, call):
+                result = self._called(draft, caller, call, now, stream)
+                return draft.writes(), result
+            case Answered(todo, reply) if isinstance(todo.call, GetUpdate):
+                entries = self._follower.on_update(draft, todo, reply, now)
+                orders.on_entries(draft, entries)
+                self._key_making.on_entries(draft, entries, now, stream)
+            case Answered(todo, _):
+                draft.settle(todo)  # an answer to what we have said: there is nothing to add
+            case CatchUp():
+                self._follower.catch_up(draft, now, asked=True)
+            case Tick():
+                self._follower.catch_up(draft, now)
+                self._key_making.on_tick(draft, now, stream)
+                self._releasing.sweep(draft, now)
+        return draft.writes(), None
+
+    def _called(self, draft: Draft, caller: Party, call: Call, now: Millis, coins: Coins) -> object:
+        match call:
+            case Release():
+                return self._releasing.answer(draft, caller, call, now, coins)
+            case GetCommittee():
+                return self._key_making.status(draft, now)
+            case DeliverDealing():
+                self._key_making.on_dealing(draft, caller, call, now, coins)
+                return Done()
+            case DeliverOrder():
+                orders.receive(draft, self.genesis, self.identity, call.order)
+                return Done()
+            case _:
+                raise RefusedError(Reason.PERMISSION_DENIED, "a custodian does not answer this")
+
+    @property
+    def _follower(self) -> Follower:
+        return Follower(self.genesis)
+
+    @property
+    def _key_making(self) -> KeyMaking:
+        return KeyMaking(self._follower, self.index, self.identity)
+
+    @property
+    def _releasing(self) -> Releasing:
+        return Releasing(self._follower, self.identity, self.hpke)
