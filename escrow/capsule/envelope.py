@@ -6,8 +6,8 @@ neither exchange one nor hand one to another device.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Self
+from dataclasses import dataclass, field
+from typing import Self
 
 from escrow.encoding import number, u8, u32
 from escrow.errors import MalformedError, Reason, RefusedError
@@ -29,7 +29,7 @@ class EnvelopeContent:
     index: int
     body_id: bytes
     seed: Secret | None
-    genesis: bytes | None
+    genesis: bytes | None = field(repr=False)  # it holds the conversation secret
 
     def encode(self) -> bytes:
         """``T("env", mode u8, label_hash, cap_hash, index u32, body_id, seed 0|32, [genesis])``."""
@@ -70,7 +70,8 @@ def env_root(envelopes: Iterable[Envelope]) -> bytes:
     return root_of(_leaves(envelopes)[0])
 
 
-class EnvelopePath(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class EnvelopePath:
     """Proof that an envelope stands under a root: u32 index ‖ u32 size ‖ hashes."""
 
     index: int
@@ -82,7 +83,7 @@ class EnvelopePath(NamedTuple):
         return u32(self.index) + u32(self.size) + b"".join(self.hashes)
 
     @classmethod
-    def decode(cls, data: bytes) -> "EnvelopePath":
+    def decode(cls, data: bytes) -> Self:
         """Read strictly; raise ``MalformedError``."""
         if len(data) < 8 or len(data) % 32 != 8:
             raise MalformedError("an envelope path of a broken length")

@@ -75,6 +75,10 @@ class Follower(Ledger):
             return ()
         if reply.start != frontier.size:
             return ()  # delivered twice
+        known = self.head(draft)
+        if known is not None and not reply.entries and reply.note == known.note:
+            self._caught_up(draft, now)
+            return ()
         head = verify_head(reply.note, self.genesis.log_key, self.genesis.witness_rule)
         grown = frontier.extend([leaf_hash(data) for data in reply.entries])
         if not reply.entries and grown.size < head.size:

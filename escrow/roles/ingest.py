@@ -22,7 +22,7 @@ from escrow.warrant.genesis import Genesis
 TREE = StoredTree(b"ingest")
 
 _CLOCK = b"ingest-clock"
-_OWED = b"ingest-owed"
+_SENT = b"ingest-sent"
 _UNLOGGED = b"ingest-unlogged/"
 
 
@@ -54,21 +54,21 @@ class Ingest:
         return None if oldest is None else Millis(oldest + self.genesis.policy.ingest_cadence)
 
     def log_root(self, draft: Draft, now: Millis) -> None:
-        """Owe the log a root over all receipts, unless the newest one owed covers them."""
+        """Owe the log a root over all receipts, unless one was sent that covers them or is still on its way."""
         size = TREE.size(draft)
-        if size <= number(draft.get(_OWED) or b""):
+        if size <= number(draft.get(_SENT) or b"") or draft.owed(Append):
             return
         time = self.time(draft, now)
         root = IngestRoot(self.key.public, size, TREE.root(draft, size), time)
         entry = Entry.make(EntryType.INGEST_ROOT, root.encode(), self.key, self.genesis.log.origin)
         draft.owe(LOG, Append((entry,)))
-        draft.put(_OWED, u64(size))
+        draft.put(_SENT, u64(size))
         draft.put(_CLOCK, u64(time + 1))
 
     def on_appended(self, draft: Draft, reply: Reply | EscrowError) -> None:
         """Where the log has not taken a root, the next one covers more."""
         if not isinstance(reply, Appended) or any(result.reason for result in reply.results):
-            draft.delete(_OWED)
+            draft.delete(_SENT)
 
     def on_followed(self, draft: Draft, entry: Entry) -> None:
         """A root of ours is in the log under a quorum: what it covers is settled."""

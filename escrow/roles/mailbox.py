@@ -88,17 +88,17 @@ class Mailbox:
     def fetch(self, draft: Draft, account: AccountId, device: DeviceNo, call: Fetch, now: Millis) -> Fetched:
         """Acknowledge what comes before ``start``; answer what comes from there on."""
         prefix = _mail(account, device)
+        for key, value in list(draft.scan(prefix)):
+            if number(key[len(prefix) :]) >= call.start:
+                break
+            draft.delete(key)
+            self._acknowledge(draft, unpack(value, Mail), now)
         deliveries: list[Delivery] = []
         size = 0
-        for key, value in list(draft.scan(prefix, limit=MOST_FETCHED)):
-            place, mail = number(key[len(prefix) :]), unpack(value, Mail)
-            if place < call.start:
-                draft.delete(key)
-                self._acknowledge(draft, mail, now)
-                continue
-            delivery = self._delivery(draft, place, mail)
+        for key, value in draft.scan(prefix, limit=max(1, min(call.limit, MOST_FETCHED))):
+            delivery = self._delivery(draft, number(key[len(prefix) :]), unpack(value, Mail))
             size += _size(delivery)
-            if deliveries and (len(deliveries) >= call.limit or size > MOST_BYTES):
+            if deliveries and size > MOST_BYTES:
                 break
             deliveries.append(delivery)
         return Fetched(tuple(deliveries))
@@ -121,8 +121,11 @@ class Mailbox:
 
     def _put(self, draft: Draft, seq: int, item: Item, now: int) -> None:
         draft.put(_ITEM + u64(seq), pack(item))
-        if item.waiting == 0:
-            draft.put(_EXPIRES + u64(now + self.genesis.policy.relay_retention) + u64(seq), b"")
+        retention = self.genesis.policy.relay_retention
+        if item.waiting == 0 and retention:
+            draft.put(_EXPIRES + u64(now + retention) + u64(seq), b"")
+        elif item.waiting == 0:
+            self._drop(draft, seq)
 
     def _drop(self, draft: Draft, seq: int) -> None:
         item = self.item(draft, seq)

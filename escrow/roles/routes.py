@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from escrow.e2ee.roster import root_of_salts
-from escrow.encoding import number, u32, u64
+from escrow.encoding import u32, u64
 from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.ids import AccountId, DeviceNo, Millis
-from escrow.roles.calls import RegisterRoute, RouteMember
+from escrow.roles.calls import Done, RegisterRoute, RouteMember
 from escrow.roles.machine import Draft, Read
 from escrow.roles.state import pack, unpack
 from escrow.warrant.genesis import Genesis
@@ -45,7 +45,7 @@ class Routes:
 
     genesis: Genesis
 
-    def register(self, draft: Draft, account: AccountId, device: DeviceNo, call: RegisterRoute, now: Millis) -> None:
+    def register(self, draft: Draft, account: AccountId, device: DeviceNo, call: RegisterRoute, now: Millis) -> Done:
         """Take a registration.
 
         ``MalformedError``, ``PERMISSION_DENIED`` (not a member), ``POLICY_STALE``, ``EPOCH_STALE``, ``EPOCH_FUTURE``,
@@ -67,9 +67,10 @@ class Routes:
         key = place + u64(call.roster_version)
         if draft.get(key) is None:
             draft.put(key, pack(roster))
+        return Done()
 
     def check_epoch(self, epoch: int, when: int, *, slack: int = 0) -> None:
-        """The window of 4.2.7: from the start of the epoch to its end and the grace; ``EPOCH_STALE``, ``EPOCH_FUTURE``."""
+        """Protocol 4.2.7: from the start of the epoch to its end and the grace; ``EPOCH_STALE``, ``EPOCH_FUTURE``."""
         policy = self.genesis.policy
         if when >= policy.epoch_end(epoch) + self.genesis.grace_ms:
             raise RefusedError(Reason.EPOCH_STALE)

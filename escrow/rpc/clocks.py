@@ -41,6 +41,7 @@ class LabClock:
         return cls(path)
 
     def __call__(self) -> Millis:
+        """What the clock shows."""
         return Millis(number(self._map[:_WIDTH]))
 
     def advance_to(self, when: int) -> None:

@@ -1,4 +1,4 @@
-"""The one call that no role answers: a laboratory asks a part's driver to do everything that is due now."""
+"""The one call that no role answers: a laboratory asks a part's driver to do what is due now."""
 
 from escrow.roles.calls import Call, Reply
 
@@ -10,7 +10,7 @@ class Settled(Reply, frozen=True):
 
 
 class Settle(Call, frozen=True):
-    """Tick, deliver, repeat until there is rest."""
+    """Tick once and deliver everything that follows."""
 
     answer = Settled
     durable = False

@@ -35,8 +35,8 @@ def check_locks(envelope: bytes, genesis: Genesis, *, urgent_allowed: bool = Fal
         raise RefusedError(Reason.SIGNATURE_INVALID, "signed as another type than a warrant")
     counted = count_signers(makers, genesis)
     if not (counted.first and (counted.second or urgent_allowed)):
-        counted.explain()
-    return Locks(parsed.payload, counted.issuers, counted.approvers, counted.first and counted.second)
+        raise counted.refusal()
+    return Locks(parsed.payload, counted.issuers, counted.approvers, approved=counted.second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,11 @@ class Signers:
     unknown: bool
     strangers: bool
 
-    def explain(self) -> None:
-        """Raise the reason why these signatures do not suffice."""
+    def refusal(self) -> RefusedError:
+        """Why these signatures do not suffice."""
         if self.unknown:
-            raise RefusedError(Reason.SIGNATURE_INVALID)
-        if self.strangers:
-            raise RefusedError(Reason.ROLE_KEY_UNAUTHORISED)
-        raise RefusedError(Reason.LOCKS_INCOMPLETE)
+            return RefusedError(Reason.SIGNATURE_INVALID)
+        return RefusedError(Reason.ROLE_KEY_UNAUTHORISED if self.strangers else Reason.LOCKS_INCOMPLETE)
 
 
 def count_signers(makers: Iterable[bytes | None], genesis: Genesis) -> Signers:

@@ -95,7 +95,7 @@ class Order:
         statement = statement_of(self.type, self.seal_tag)
         people = count_signers([_maker(public, statement, signature) for public, signature in self.signatures], genesis)
         if not kind.suffices(people):
-            people.explain()
+            raise people.refusal()
         return kind.event
 
 

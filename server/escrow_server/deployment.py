@@ -26,7 +26,12 @@ def ensure(folder: Path, *, terms: Terms | None = None, seed: Secret | None = No
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / ".lock"):
         if not home.exists:
-            _make(home, terms or Terms(), seed or Secret(secrets.token_bytes(32)), system_clock() if start is None else start)
+            _make(
+                home,
+                terms or Terms(),
+                seed or Secret(secrets.token_bytes(32)),
+                system_clock() if start is None else start,
+            )
     return home
 
 

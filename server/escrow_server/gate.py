@@ -40,7 +40,7 @@ class Gate:
     log: FilteringBoundLogger
     on_integrity_loss: Callable[[IntegrityError], None]
 
-    def handlers(self, service: str, answer: Answer) -> grpc.GenericRpcHandler:
+    def handlers(self, service: str, answer: Answer) -> "grpc.GenericRpcHandler[bytes, bytes]":
         """Handlers for all methods of ``service``; ``answer`` gets the caller and the call."""
         methods = {
             method.name: grpc.unary_unary_rpc_method_handler(self._handler(method, answer))

@@ -1,29 +1,12 @@
 """Which machine serves which part."""
 
-from collections.abc import Callable, Mapping
-from typing import Final
-
-from escrow.crypto.sign import SigningKey
 from escrow.errors import Reason, RefusedError
 from escrow.ids import Party
-from escrow.roles.authority import Authority
-from escrow.roles.custodian import Custodian
-from escrow.roles.log import Log
 from escrow.roles.machine import Read, Role
-from escrow.roles.relay import Relay
-from escrow.roles.relay import next_due as relay_due
-from escrow.roles.witness import Witness
 from escrow.rpc.home import Home
 from escrow.warrant.genesis import Genesis
 
-_MAKERS: Final[Mapping[str, Callable[[Genesis, int, SigningKey], Role]]] = {
-    "log": lambda genesis, _, key: Log(genesis, key),
-    "relay": lambda genesis, _, key: Relay(genesis, key),
-    "authority": lambda genesis, _, key: Authority(genesis, key),
-    "custodian": Custodian,
-    "witness": Witness,
-}
-_DUE: Final[Mapping[str, Callable[[Read], int | None]]] = {"relay": relay_due}
+# Each part loads its own role and no other: a process that never releases should not even hold the code for it.
 
 
 def party_of(part: str, index: int | None, genesis: Genesis) -> Party:
@@ -41,10 +24,36 @@ def party_of(part: str, index: int | None, genesis: Genesis) -> Party:
 def role_of(party: Party, home: Home) -> Role:
     """The machine of ``party``, with its key."""
     part, _, index = party.partition("/")
-    return _MAKERS[part](home.genesis, int(index or 0), home.identity(party))
+    genesis, key = home.genesis, home.identity(party)
+    match part:
+        case "log":
+            from escrow.roles.log import Log
+
+            return Log(genesis, key)
+        case "relay":
+            from escrow.roles.relay import Relay
+
+            return Relay(genesis, key)
+        case "authority":
+            from escrow.roles.authority import Authority
+
+            return Authority(genesis, key)
+        case "custodian":
+            from escrow.roles.custodian import Custodian
+
+            return Custodian(genesis, int(index), key)
+        case "witness":
+            from escrow.roles.witness import Witness
+
+            return Witness(genesis, int(index), key)
+        case _:
+            raise AssertionError(f"{party} is not served")
 
 
 def next_due(party: Party, view: Read) -> int | None:
     """When (ms) something falls due at ``party`` that no call brings about, or None."""
-    part = party.partition("/")[0]
-    return _DUE[part](view) if part in _DUE else None
+    if party != "relay":
+        return None
+    from escrow.roles.relay import next_due as of_relay
+
+    return of_relay(view)

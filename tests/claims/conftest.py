@@ -1,8 +1,8 @@
 """The census: how many examples of each claim ran, and which named events happened in them.
 
-A claim's test that never meets its subject passes as well; so tests say ``census("accepted")`` and ``census("refused")``
-where it happens, and ``scripts/claims.py`` compares with what ``claims.toml`` demands. With DOUBLELOCK_CENSUS=FILE a run
-leaves its counts and outcomes there.
+A test that never meets its subject passes as well. So tests say ``census("accepted")`` and ``census("refused")`` where
+that happens, and ``scripts/claims.py`` compares the counts with what ``claims.toml`` demands. With DOUBLELOCK_CENSUS=FILE
+a run leaves its counts and outcomes there.
 """
 
 import functools

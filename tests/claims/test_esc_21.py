@@ -64,7 +64,7 @@ def mutate(data: bytes, how: tuple[str, int, bytes]) -> bytes:
     place = where % (len(data) + 1)
     match what:
         case "flip":
-            return flip(data, where)
+            return flip(data, where) if data else data
         case "cut":
             return data[:place]
         case "insert":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from escrow.capsule.body import body_id
 from escrow.capsule.receipt import Receipt, ingest_leaf, verify_receipt
 from escrow.capsule.schemes import CommitteeContext, scheme_of
-from escrow.capsule.submission import Submission
+from escrow.capsule.submission import SignedContent
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import DeviceNo
 from escrow.roles.follower import Follower
@@ -42,13 +42,13 @@ class ItemCheck:
             raise RefusedError(Reason.PRECEDENCE)
         scheme_of(self.context.suite).verify(self.context, item.label, item.capsule)
 
-    def _submission(self, item: Item) -> Submission:
+    def _submission(self, item: Item) -> SignedContent:
         header = item.header
         if (header.label_hash, header.cap_hash) != item.capsule_id or header.index >= item.terms.n_max:
             raise RefusedError(Reason.SUBMISSION_INVALID, "the body is not of this chain")
-        return Submission(*item.capsule_id, header.index, body_id(item.body), item.env_root)
+        return SignedContent(*item.capsule_id, header.index, body_id(item.body), item.env_root)
 
-    def _receipt(self, item: Item, submission: Submission) -> Receipt:
+    def _receipt(self, item: Item, submission: SignedContent) -> Receipt:
         relay = self.follower.genesis.relay.public
         receipt, _ = verify_receipt(item.receipt, item.path, item.frame, item.relay_sig, relay)
         label = item.terms
@@ -70,7 +70,7 @@ class ItemCheck:
             raise RefusedError(Reason.RECEIPT_INVALID, "a receipt that was dated back or ahead")
         return root
 
-    def _check_device(self, item: Item, submission: Submission, root: LoggedRoot) -> None:
+    def _check_device(self, item: Item, submission: SignedContent, root: LoggedRoot) -> None:
         label = item.terms
         devices = self.follower.device_list(self.view, label.sender_account, before=root.index)
         if devices is None:

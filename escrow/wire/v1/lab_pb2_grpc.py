@@ -45,7 +45,7 @@ class LabServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Settle(self, request, context):
-        """Do everything that is due now, and answer when it is done.
+        """Do what is due now, deliver everything that follows, and answer when it is done.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

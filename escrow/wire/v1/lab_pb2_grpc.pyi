@@ -32,13 +32,13 @@ class LabServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LabServiceAsyncStub: ...
     Settle: _grpc.UnaryUnaryMultiCallable[_lab_pb2.SettleRequest, _lab_pb2.SettleResponse]
-    """Do everything that is due now, and answer when it is done."""
+    """Do what is due now, deliver everything that follows, and answer when it is done."""
 
 @_typing.type_check_only
 class LabServiceAsyncStub(LabServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Settle: _aio.UnaryUnaryMultiCallable[_lab_pb2.SettleRequest, _lab_pb2.SettleResponse]  # type: ignore[assignment]
-    """Do everything that is due now, and answer when it is done."""
+    """Do what is due now, deliver everything that follows, and answer when it is done."""
 
 class LabServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -47,6 +47,6 @@ class LabServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _lab_pb2.SettleRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_lab_pb2.SettleResponse, _abc.Awaitable[_lab_pb2.SettleResponse]]:
-        """Do everything that is due now, and answer when it is done."""
+        """Do what is due now, deliver everything that follows, and answer when it is done."""
 
 def add_LabServiceServicer_to_server(servicer: LabServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

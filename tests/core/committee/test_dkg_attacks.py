@@ -12,9 +12,9 @@ from escrow.committee.dispute import Dispute, Ground
 from escrow.committee.messages import Aborted, Kind, Output, ToLog, ToMember, ciphertext_hash, entry, possession
 from escrow.committee.record import Stage
 from escrow.crypto.coins import Coins
-from escrow.crypto.group import Point, Scalar, base_mul
+from escrow.crypto.group import ORDER, Point, Scalar, base_mul
 from escrow.encoding import u32
-from escrow.errors import Reason
+from escrow.errors import EscrowError, Reason
 from tests.core.committee.council import (
     Council,
     Tamper,
@@ -450,6 +450,15 @@ def test_after_erasure_nothing_that_is_left_opens_a_recorded_share() -> None:
             assert state.dealing is None
         # A dealer forgets polynomial and ephemeral key long before: with the first ciphertext.
         assert all(state.dealing is None for state in states if state.dealt)
+    # Whatever a thief of every disk still finds, tried as the transport key of everybody.
+    disks = [state for i in council.members for state in council.history[i] if state.transport is None]
+    left = {found.expose() for state in disks for found in (state.share, state.proof_coins) if found is not None}
+    left |= {identity(i)._key.encode() for i in council.members}
+    for secret in left:
+        key = Scalar(int.from_bytes(secret, "little") % ORDER)
+        for to in council.members:
+            with pytest.raises(EscrowError):
+                recorded_shares(council, {to: key})
 
 
 def test_with_static_transport_keys_the_same_thief_rebuilds_the_key() -> None:

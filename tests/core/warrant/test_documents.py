@@ -44,6 +44,9 @@ RIGHT: dict[str, dict[str, Any]] = {
     "the epoch before, for late arrivals": {"epochs": (epochs(1, 4),)},
     "part of an epoch": {"message_window": Window(start=2 * DAY + HOUR, end=3 * DAY), "epochs": (epochs(2, 3),)},
     "the longest window": {"message_window": Window(start=0, end=5 * DAY), "epochs": (epochs(0, 5),)},
+    "the longest secrecy": {"nondisclosure_until": 100 * DAY},
+    "the shortest secrecy": {"nondisclosure_until": 15 * DAY},
+    "the longest time in force": {"not_after": 20 * DAY},
     "as many as the policy admits": {"max_capsules": 1000},
 }
 
@@ -78,6 +81,11 @@ WRONG: dict[str, tuple[dict[str, Any], Reason]] = {
     "too many capsules": ({"max_capsules": 1001}, Reason.RANGE_INVALID),
     "identity keys": ({"max_identity_keys": 1}, Reason.RANGE_INVALID),
     "an empty window": ({"message_window": Window(start=3 * DAY, end=3 * DAY)}, Reason.RANGE_INVALID),
+    "an empty window inside an epoch": (
+        {"message_window": Window(start=2 * DAY + HOUR, end=2 * DAY + HOUR), "epochs": (epochs(2, 3),)},
+        Reason.RANGE_INVALID,
+    ),
+    "one range of epochs beside the window": ({"epochs": (epochs(2, 4), epochs(8, 9))}, Reason.RANGE_INVALID),
     "a window backwards": ({"message_window": Window(start=4 * DAY, end=2 * DAY)}, Reason.RANGE_INVALID),
     "a window too long": (
         {"message_window": Window(start=0, end=5 * DAY + 1), "epochs": (epochs(0, 6),)},

@@ -37,6 +37,21 @@ def test_anyone_reads_log_and_witnesses_from_it() -> None:
     assert len(GENESIS.witness_rule.witnesses) == 4
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"quorum": 4},
+        {"root_threshold": 3, "signed_policy": signed_policy(POLICY, "root/0", "root/1", "root/2").decode()},
+        {"issuers": lock(2, "ida", "ivan")},
+        {"grace_ms": 30 * DAY - 1},
+        {"mmd_ms": 1000},
+    ],
+)
+def test_a_genesis_at_its_limits_is_accepted(changes: dict[str, Any]) -> None:
+    genesis = changed(GENESIS, **changes)
+    assert Genesis.parse(strict.encode(genesis)) == genesis
+
+
 WRONG: dict[str, tuple[dict[str, Any], Reason]] = {
     "more root signatures than roots": ({"root_threshold": 4}, Reason.SCHEMA_INVALID),
     "a quorum of half": ({"quorum": 2}, Reason.SCHEMA_INVALID),

@@ -1,0 +1,149 @@
+"""``doublelock chat``: a messenger on the command line. Its screen always says whether an escrow holds a conversation."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from escrow_client.options import home_option, json_option, lab_option, profile_option, run
+from escrow_client.output import Output, moment, printable
+
+if TYPE_CHECKING:
+    from escrow.roles.device.commands import ConversationStatus, Status
+    from escrow.roles.device.state import Shown
+    from escrow_client.messenger import Messenger
+
+MODES: Final = ("end-to-end", "escrowed")
+"""By number of the mode."""
+BADGES: Final = ("END-TO-END ONLY", "ESCROWED")
+MEANINGS: Final = (
+    "nobody but the people in this conversation can open it",
+    "custodians can open this conversation under a warrant",
+)
+
+
+@click.group()
+def chat() -> None:
+    """Write and read messages. Research only: never for real communications."""
+
+
+@chat.command()
+@click.argument("name")
+@home_option
+@profile_option
+@lab_option
+@json_option
+def register(name: str, home: Path, folder: Path, *, lab: bool, as_json: bool) -> None:
+    """Make an account called NAME, with this profile as its one device.
+
+    Repeat the command to finish a registration that could not reach all parts.
+    """
+    from escrow.rpc.home import Home
+    from escrow_client.messenger import Messenger
+    from escrow_client.profile import Profile
+
+    profile = Profile.make(folder, "chat", name, Home(home), lab=lab)
+
+    async def command() -> "Status":
+        async with Messenger.open(profile) as messenger:
+            return await messenger.register()
+
+    status = run(command)
+    account = status.account.hex()
+    Output(as_json=as_json).data("registered", f"{name} is registered: account {account}", name=name, account=account)
+
+
+@chat.command()
+@click.argument("to")
+@click.argument("text", required=False)
+@click.option("--escrow/--no-escrow", default=False, show_default=True, help="In the escrowed conversation, or the other.")
+@profile_option
+@json_option
+def send(to: str, text: str | None, folder: Path, *, escrow: bool, as_json: bool) -> None:
+    """Send TEXT, or what stands on standard input, to the user called TO.
+
+    With one user you may have two conversations: one that is escrowed and one that is not. Other users of this machine
+    may see the arguments of a command; they do not see standard input.
+    """
+    out = Output(as_json=as_json)
+    words = sys.stdin.read().removesuffix("\n") if text is None else text
+    out.remark(f"to {printable(to)}: {BADGES[escrow]}, {MEANINGS[escrow]}")
+
+    async def command() -> None:
+        async with _opened(folder) as messenger:
+            before = await messenger.status()
+            await messenger.send(to, words, escrow=escrow)
+            await _report(out, messenger, before, sending=1)
+
+    run(command)
+
+
+@chat.command()
+@click.option("--all", "everything", is_flag=True, help="Also what was shown before.")
+@profile_option
+@json_option
+def recv(folder: Path, *, everything: bool, as_json: bool) -> None:
+    """Fetch what has arrived, show it, and send what could not be sent before."""
+    from escrow_client.profile import Profile
+
+    out, profile = Output(as_json=as_json), Profile.load(folder, "chat")
+
+    async def command() -> None:
+        async with _opened(folder) as messenger:
+            before = await messenger.status()
+            await messenger.sync()
+            inbox = await messenger.inbox(0 if everything else profile.read)
+            for place, message in enumerate(inbox.messages, start=inbox.start):
+                _show(out, place, message)
+            if inbox.messages:
+                profile.mark_read(inbox.start + len(inbox.messages))
+            for mode in sorted({message.mode for message in inbox.messages}):
+                out.remark(f"{BADGES[mode]}: {MEANINGS[mode]}")
+            await _report(out, messenger, before, sending=0)
+
+    run(command)
+
+
+@chat.command()
+@profile_option
+@json_option
+def status(folder: Path, *, as_json: bool) -> None:
+    """Who you are, which of your conversations are escrowed, what waits and what was refused."""
+    out = Output(as_json=as_json)
+
+    async def command() -> "Status":
+        async with _opened(folder) as messenger:
+            return await messenger.status()
+
+    now = run(command)
+    out.data(
+        "status",
+        f"{now.name}, account {now.account.hex()}{'' if now.enrolled else ': registration is not finished'}",
+        name=now.name,
+        account=now.account.hex(),
+        enrolled=now.enrolled,
+        waiting=now.queued + now.unanswered,
+        accepted=now.accepted,
+        refused=list(now.refused),
+        deferred=list(now.deferred),
+    )
+    for conversation in now.conversations:
+        _describe(out, conversation)
+    for alarm in now.alarms:
+        out.data(
+            "alarm",
+            f"refused at {moment(alarm.time)}: {alarm.reason} {printable(alarm.detail)}",
+            reason=alarm.reason,
+            culprits=list(alarm.culprits),
+            detail=alarm.detail,
+            time=alarm.time,
+        )
+    _remark_waiting(out, now)
+
+
+def _opened(folder: Path) -> "AbstractAsyncContextManager[Messenger]":
+    from escrow_client.messenger import Messenger
+    from escrow_client.profile import Profile
+
+    return Messenger.open(Profile.load(folder, "chat"))

@@ -1,0 +1,124 @@
+"""A user's messenger: the device role over its own store, its own certificate and gRPC."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Self, TypeVar, cast, final
+
+from escrow.errors import EscrowError, Reason, RefusedError, UnavailableError
+from escrow.ids import Party
+from escrow.node import Node
+from escrow.roles.calls import Call, Reply
+from escrow.roles.callers import device_party
+from escrow.roles.device import Device
+from escrow.roles.device.commands import GetInbox, GetStatus, Inbox, Register, Registered, Send, Status, Sync
+from escrow.roles.device.state import ESCROW, PLAIN
+from escrow_client.deployment import Deployment
+from escrow_client.line import Line
+from escrow_client.profile import Profile
+
+R = TypeVar("R", bound=Reply)
+
+NOT_REGISTERED = Reason.NOT_FOUND
+FIRST_DEVICE = 1
+
+
+@final
+class Messenger:
+    """One device at work. Commands may be given from many tasks; they are carried out one after the other.
+
+    What cannot be delivered stays in the profile and goes out with a later command, also after a crash.
+    """
+
+    def __init__(self, node: Node, deployment: Deployment, profile: Profile, line: Line) -> None:
+        self.node = node
+        self._deployment = deployment
+        self._profile = profile
+        self._line = line
+        self._one_at_a_time = asyncio.Lock()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, profile: Profile, deployment: Deployment | None = None) -> AsyncIterator[Self]:
+        """The messenger of ``profile``; ``deployment`` is shared where many live in one process.
+
+        Raises ``STORE_UNAVAILABLE`` while another process uses the profile, and what ``Deployment.open`` raises.
+        """
+        deployment = deployment or Deployment.open(profile.home, lab=profile.lab)
+        profile.check(deployment.genesis)
+        async with AsyncExitStack() as stack:
+            store = deployment.store(profile.store)
+            stack.push_async_callback(store.close)
+            line = Line()
+            stack.push_async_callback(line.close)
+            node = deployment.node(Party(f"device/{profile.name}"), Device(deployment.genesis), store, line)
+            messenger = cls(node, deployment, profile, line)
+            try:
+                account = (await messenger.status()).account
+            except RefusedError as error:
+                if error.reason is not NOT_REGISTERED:
+                    raise
+            else:
+                messenger._go_online(account)
+            yield messenger
+
+    async def register(self) -> Status:
+        """Make the account, log it and publish its prekeys. Repeating it finishes what could not be done before.
+
+        Raises ``UnavailableError`` while a part is out of reach, and ``NAME_TAKEN`` once the relay has said so.
+        """
+        async with self._one_at_a_time:
+            if not self._online:
+                registered = cast(Registered, await self.node.ask(self.node.party, Register(self._profile.name)))
+                self._go_online(registered.account)
+            await self.node.pump()
+        status = await self.status()
+        if not status.enrolled:
+            raise self.why_waiting() or _refused(status)
+        return status
+
+    async def send(self, to: str, text: str, *, escrow: bool) -> None:
+        """Queue ``text`` for the user called ``to`` (or an account id in hexadecimal digits), and send what can be sent.
+
+        What became of it shows in ``status``.
+        """
+        await self._command(Send(to, ESCROW if escrow else PLAIN, text))
+
+    async def sync(self) -> None:
+        """Fetch what waits at the relay, and try again what could not be sent."""
+        await self._command(Sync())
+
+    async def inbox(self, start: int = 0) -> Inbox:
+        """Messages that passed every check, from number ``start`` on."""
+        return cast(Inbox, await self.node.ask(self.node.party, GetInbox(start)))
+
+    async def status(self) -> Status:
+        """What the status screen shows; ``NOT_FOUND`` before ``register``."""
+        return cast(Status, await self.node.ask(self.node.party, GetStatus()))
+
+    def why_waiting(self) -> EscrowError | None:
+        """Whom we could not get an answer from, if that is why something waits."""
+        return self._line.why_waiting()
+
+    @property
+    def _online(self) -> bool:
+        return self._line.connected
+
+    async def _command(self, call: Call) -> None:
+        if not self._online:
+            raise RefusedError(NOT_REGISTERED, f"{self._profile.folder} is not registered yet")
+        async with self._one_at_a_time:
+            await self.node.run(call)
+
+    def _go_online(self, account: bytes) -> None:
+        self.node.party = device_party(account, FIRST_DEVICE)
+        credentials = self._deployment.credentials(self.node.party, self._profile.identity)
+        self._line.connect(self._deployment.transport(credentials))
+
+
+def _refused(status: Status) -> EscrowError:
+    """Why a device that everybody answered is not enrolled."""
+    if not status.alarms:
+        return UnavailableError(Reason.UNAVAILABLE, "relay")
+    latest = status.alarms[-1]
+    return RefusedError(Reason[latest.reason], latest.detail)

@@ -1,0 +1,53 @@
+"""Options that several commands share."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+R = TypeVar("R")
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print data as JSON Lines.")
+profile_option = click.option(
+    "--profile",
+    "folder",
+    type=FOLDER,
+    default=Path("~/.doublelock").expanduser(),
+    envvar="DOUBLELOCK_PROFILE_DIR",
+    show_envvar=True,
+    help="Folder with your keys and messages.  [default: ~/.doublelock]",
+)
+home_option = click.option(
+    "--home", type=FOLDER, required=True, envvar="DOUBLELOCK_HOME", show_envvar=True, help="Folder of the deployment."
+)
+lab_option = click.option("--lab", is_flag=True, help="Go by the deployment's lab clock, as its parts must, too.")
+
+
+class Moment(click.ParamType):
+    """A time: milliseconds of the deployment's clock, or ISO 8601 (UTC unless it says otherwise)."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Milliseconds."""
+        if isinstance(value, int):
+            return value
+        if value.isascii() and value.isdigit() and len(value) <= 15:
+            return int(value)
+        try:
+            point = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither milliseconds nor a date like 2030-01-31T12:00", param, ctx)
+        return int((point if point.tzinfo else point.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def run(command: Callable[[], Coroutine[Any, Any, R]]) -> R:
+    """Run a command to its end. gRPC's own remarks about refused connections would only repeat ours."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    return asyncio.run(command())

@@ -1,0 +1,51 @@
+"""What a command prints: data on stdout (lines for people or, with ``--json``, one object a line), remarks on stderr.
+
+Text that others wrote is shown without its control characters: a message must not steer the reader's terminal.
+"""
+
+import json
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any, Final, final
+
+import click
+
+SCHEMA_VERSION: Final = 1
+_LAST_DAY: Final = 253_402_300_799_999
+
+
+@final
+class Output:
+    """Where a command says what it has to say."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def data(self, event: str, line: str, **facts: Any) -> None:
+        """One piece of data: ``line`` for people, ``facts`` for programs."""
+        if self._as_json:
+            click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "event": event, **facts}, ensure_ascii=False))
+        else:
+            click.echo(line)
+
+    def remark(self, sentence: str) -> None:
+        """Something for people."""
+        click.echo(sentence, err=True)
+
+
+def printable(text: str) -> str:
+    """``text`` with its control and formatting characters made visible as U+FFFD; lines after the first are indented."""
+    lines = text.split("\n")
+    return "\n    ".join("".join("\ufffd" if _steers(one) else one for one in line) for line in lines)
+
+
+def moment(time: int) -> str:
+    """A time in ms as people read it, in UTC."""
+    if not 0 <= time <= _LAST_DAY:
+        return f"{time} ms"
+    return datetime.fromtimestamp(time / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _steers(character: str) -> bool:
+    # Cc: escape sequences. Cf: reordering of what is read. Cs: halves of characters, which no terminal can print.
+    return unicodedata.category(character) in {"Cc", "Cf", "Cs"} and character not in "\t\u200d"

@@ -1,0 +1,187 @@
+"""The stage of real processes: every part behind gRPC with mutual TLS and its own SQLite file, on loopback.
+
+Messengers and agencies run in this process, each with its own certificate, channel and store, as their command lines
+would run them.
+"""
+
+import asyncio
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from escrow.crypto.sign import SigningKey
+from escrow.errors import Reason, UnavailableError
+from escrow.ids import Millis, Party
+from escrow.node import Node
+from escrow.roles.agency import Agency
+from escrow.roles.calls import Call, GetCommittee, GetHead, Reply
+from escrow.roles.device import Device
+from escrow.roles.device.commands import Register
+from escrow.roles.machine import Read, Role
+from escrow.rpc.channel import GrpcTransport
+from escrow.rpc.clocks import LabClock
+from escrow.rpc.home import Home
+from escrow.rpc.settle import Settle
+from escrow.store import MemoryStore
+from escrow.store.sqlite import SqliteStore
+from escrow.tlog.note import Note
+from escrow.tlog.checkpoint import Checkpoint
+
+PATIENCE: Final = 20.0
+"""Seconds to repeat a call to a part that is being started again."""
+KEY_GENERATION_WITHIN: Final = 90.0
+REGISTERED_AT_ONCE: Final = 16
+LABORATORY: Final = "person/laboratory"
+
+
+class ProcessStage:
+    """See ``Stage``."""
+
+    def __init__(self, home: Home, people: Path) -> None:
+        self.genesis = home.genesis
+        self._home = home
+        self._people = people
+        self._clock = LabClock(home.clock_path)
+        self._settled = self._clock()
+        self._devices: dict[str, Node] = {}
+        self._agencies: dict[str, Node] = {}
+        self._transports: dict[str, GrpcTransport] = {}
+        self._stores: list[SqliteStore] = []
+        self._writer = ThreadPoolExecutor(1, "store")
+
+    async def close(self) -> None:
+        """Let go of stores and channels."""
+        for store in self._stores:
+            await store.close()
+        for transport in self._transports.values():
+            await transport.close()
+        self._writer.shutdown()
+
+    # -- time ---------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> Millis:
+        """See ``Stage.now``."""
+        return self._clock()
+
+    async def advance_to(self, when: int) -> None:
+        """See ``Stage.advance_to``: the relay logs its receipts on the way, as it would have."""
+        cadence = self.genesis.policy.ingest_cadence
+        while when - self._settled >= cadence:
+            self._clock.advance_to(max(self.now, min(when, self._settled + cadence)))
+            self._settled = self.now
+            settled = await self._settle()
+            if settled == 0:
+                break  # nothing is waiting for the log
+        self._clock.advance_to(max(when, self.now))
+
+    async def _settle(self) -> int:
+        reply = await self.call(LABORATORY, "relay", Settle())
+        return int(getattr(reply, "next_due", 0))
+
+    # -- parties ------------------------------------------------------------------------------
+
+    async def committee(self) -> int:
+        """See ``Stage.committee``."""
+        end = asyncio.get_running_loop().time() + KEY_GENERATION_WITHIN
+        while asyncio.get_running_loop().time() < end:
+            replies = await asyncio.gather(*(self.call(LABORATORY, party, GetCommittee()) for party in self._custodians))
+            if all(getattr(reply, "generation", b"") for reply in replies):
+                return 1 + max(int(getattr(reply, "run", 0)) for reply in replies)
+            await asyncio.sleep(0.2)
+        raise UnavailableError(Reason.NO_COMMITTEE_KEY)
+
+    async def register(self, names: Sequence[str]) -> None:
+        """See ``Stage.register``; several at a time."""
+        gate = asyncio.Semaphore(REGISTERED_AT_ONCE)
+
+        async def one(place: int, name: str) -> None:
+            async with gate:
+                self._devices[name] = await self._register(f"{place:04d}", name)
+
+        await asyncio.gather(*(one(place, name) for place, name in enumerate(names, start=len(self._devices))))
+
+    async def _register(self, folder: str, name: str) -> Node:
+        store = self._open(self._people / folder / "device.db")
+        credentials_later = self._transport(LABORATORY)
+        node = Node(Party(LABORATORY), Device(self.genesis), store, credentials_later, self._clock, _entropy)
+        registered = await node.ask(node.party, Register(name))
+        party = Party(f"device/{registered.account.hex()}/1")  # type: ignore[attr-defined]
+        node = Node(party, node.role, store, self._transport(party), self._clock, _entropy)
+        left = await node.pump()
+        if left:
+            raise UnavailableError(Reason.UNAVAILABLE, left[0].to)
+        return node
+
+    def device(self, name: str) -> Node:
+        """See ``Stage.device``."""
+        return self._devices[name]
+
+    def agency(self, name: str) -> Node:
+        """See ``Stage.agency``."""
+        if name not in self._agencies:
+            self._agencies[name] = self._node(Party(f"agency/{name}"), Agency(self.genesis, name), f"agency-{name}")
+        return self._agencies[name]
+
+    async def call(self, origin: str, to: str, call: Call) -> Reply:
+        """See ``Stage.call``."""
+        return await self._transport(origin).call(Party(origin), Party(to), call)
+
+    def person_key(self, name: str) -> SigningKey:
+        """See ``Stage.person_key``."""
+        return self._home.person(name)
+
+    def party_key(self, party: str) -> SigningKey:
+        """See ``Stage.party_key``."""
+        return self._home.identity(Party(party))
+
+    async def stolen_disk(self, party: str) -> Read:
+        """See ``Stage.stolen_disk``: read from the part's database file, past its process."""
+        return _copy(self._home.part_folder(Party(party)) / "state.db")
+
+    async def log_size(self) -> int:
+        """See ``Stage.log_size``."""
+        head = await self.call(LABORATORY, "log", GetHead(0, 0))
+        return Checkpoint.parse(Note.parse(head.note).text).size  # type: ignore[attr-defined]
+
+    # -- means --------------------------------------------------------------------------------
+
+    @property
+    def _custodians(self) -> list[str]:
+        return list(self.genesis.custodian_keys)
+
+    def _node(self, party: Party, role: Role, folder: str) -> Node:
+        store = self._open(self._people / folder / "state.db")
+        return Node(party, role, store, self._transport(party), self._clock, _entropy)
+
+    def _open(self, path: Path) -> SqliteStore:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        store = SqliteStore(path, executor=self._writer)
+        self._stores.append(store)
+        return store
+
+    def _transport(self, origin: str) -> GrpcTransport:
+        if origin not in self._transports:
+            credentials = self._home.issue(Party(origin))
+            self._transports[origin] = GrpcTransport(credentials, self._home.endpoints, patience=PATIENCE)
+        return self._transports[origin]
+
+
+def _entropy() -> bytes:
+    return secrets.token_bytes(32)
+
+
+def _copy(path: Path) -> MemoryStore:
+    """The whole state in a database file, consistent, without disturbing its writer."""
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        values = dict(database.execute("SELECT key, value FROM kv"))
+        streams: dict[str, list[bytes]] = {}
+        for name, record in database.execute("SELECT name, value FROM stream ORDER BY name, seq"):
+            streams.setdefault(name, []).append(record)
+    database.close()
+    copy = MemoryStore()
+    copy.restore((values, streams))
+    return copy

@@ -1,0 +1,85 @@
+"""``doublelock serve``: one part of a deployment as a process of its own. Heavy imports wait until a part starts."""
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from escrow.cli import BANNER
+
+SCHEMA_VERSION = 1
+
+
+@click.group()
+def serve() -> None:
+    """Run one part of a deployment. Loopback only, research only."""
+
+
+def _part(name: str, help_text: str, *, indexed: bool) -> None:
+    def command(home: Path, listen: str, *, index: int | None = None, lab: bool, as_json: bool) -> None:
+        _serve(name, home, listen, index, lab=lab, as_json=as_json)
+
+    options = [
+        click.option(
+            "--home",
+            type=click.Path(file_okay=False, path_type=Path),
+            required=True,
+            envvar="DOUBLELOCK_HOME",
+            show_envvar=True,
+            help="Folder of the deployment; made on first use.",
+        ),
+        click.option(
+            "--listen",
+            default="127.0.0.1:0",
+            show_default=True,
+            metavar="ADDRESS:PORT",
+            help="Where to listen; port 0 takes a free one.",
+        ),
+        click.option("--lab", is_flag=True, help="Go by the deployment's lab clock, and answer laboratory calls."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON line when ready."),
+    ]
+    if indexed:
+        options.append(
+            click.option("--index", type=click.IntRange(min=1), required=True, help=f"Which {name}, from 1.")
+        )
+    for option in reversed(options):
+        command = option(command)
+    serve.command(name, help=help_text)(command)
+
+
+def _serve(part: str, folder: Path, listen: str, index: int | None, *, lab: bool, as_json: bool) -> None:
+    # gRPC prints its own view of every refused handshake unless told so before it is loaded.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    import asyncio
+
+    from escrow_server.deployment import ensure
+    from escrow_server.listening import parse_listen
+    from escrow_server.parts import party_of
+    from escrow_server.runtime import serve as run
+
+    address = parse_listen(listen)
+    home = ensure(folder)
+    party = party_of(part, index, home.genesis)
+    click.echo(BANNER, err=True)
+
+    def ready(bound: str) -> None:
+        if as_json:
+            line = {
+                "schema_version": SCHEMA_VERSION,
+                "event": "serving",
+                "party": party,
+                "address": bound,
+                "pid": os.getpid(),
+            }
+            click.echo(json.dumps(line))
+        click.echo(f"{party} listens on {bound}", err=True)
+
+    asyncio.run(run(home, party, address, lab=lab, ready=ready))
+
+
+_part("relay", "Take, keep and deliver messages; produce what a warrant covers.", indexed=False)
+_part("custodian", "Hold a share of the committee key; release under a warrant.", indexed=True)
+_part("authority", "Keep the cases: applications, signatures of both locks, cancellations.", indexed=False)
+_part("log", "Take entries and publish one tree of them.", indexed=False)
+_part("witness", "Cosign the log's checkpoints, never two that contradict each other.", indexed=True)

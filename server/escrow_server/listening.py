@@ -1,0 +1,35 @@
+"""The address a service listens on: loopback, free, and said to the caller in words when it is neither."""
+
+import errno
+import socket
+from ipaddress import ip_address
+
+from escrow.errors import Reason, RefusedError, UnavailableError
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT``. Raises ``RefusedError(USAGE)`` unless the host is a loopback address."""
+    host, colon, port = text.rpartition(":")
+    host = "127.0.0.1" if host == "localhost" else host.strip("[]")
+    try:
+        loopback = ip_address(host).is_loopback
+    except ValueError:
+        raise RefusedError(Reason.USAGE, f"--listen takes ADDRESS:PORT, not {text!r}") from None
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise RefusedError(Reason.USAGE, f"--listen takes ADDRESS:PORT, not {text!r}")
+    if not loopback:
+        raise RefusedError(Reason.USAGE, f"{host} can be reached by others; a laboratory listens on loopback only")
+    return host, int(port)
+
+
+def check_free(host: str, port: int) -> None:
+    """Raise ``UnavailableError`` if nobody can listen there: gRPC itself does not say why."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise UnavailableError(Reason.PORT_IN_USE, f"{host}:{port}") from error
+            raise UnavailableError(Reason.UNAVAILABLE, f"{host}:{port}: {error.strerror}") from error
