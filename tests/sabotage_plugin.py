@@ -1,6 +1,6 @@
 """Proof that a test can fail: weaken one line of the product, in this process only, and let the tests run.
 
-A pytest plugin, loaded with ``-p tests.sabotage_plugin``. The environment variable DOUBLELOCK_SABOTAGE names an entry of
+A pytest plugin, loaded with ``-p tests.sabotage_plugin``. The variable DOUBLELOCK_SABOTAGE names an entry of
 ``tests/claims/sabotages.toml``; the module it weakens is patched while it is imported. The product has no switch and
 no file changes. Not for finding weaknesses: each of these is known, and must be noticed.
 """

@@ -1,6 +1,7 @@
 """``doublelock chat``: a messenger on the command line. Its screen always says whether an escrow holds a conversation."""
 
 import sys
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -98,8 +99,8 @@ def recv(folder: Path, *, everything: bool, as_json: bool) -> None:
                 _show(out, place, message)
             if inbox.messages:
                 profile.mark_read(inbox.start + len(inbox.messages))
-            for mode in sorted({message.mode for message in inbox.messages}):
-                out.remark(f"{BADGES[mode]}: {MEANINGS[mode]}")
+            for name, mode in sorted({(message.sender_name, message.mode) for message in inbox.messages}):
+                out.remark(f"{printable(name)}: {BADGES[mode]}, {MEANINGS[mode]}")
             await _report(out, messenger, before, sending=0)
 
     run(command)
@@ -139,7 +140,8 @@ def status(folder: Path, *, as_json: bool) -> None:
             detail=alarm.detail,
             time=alarm.time,
         )
-    _remark_waiting(out, now)
+    if now.queued + now.unanswered:
+        out.remark(f"{now.queued + now.unanswered} waiting: they go out with the next send or recv")
 
 
 def _opened(folder: Path) -> "AbstractAsyncContextManager[Messenger]":
@@ -147,3 +149,57 @@ def _opened(folder: Path) -> "AbstractAsyncContextManager[Messenger]":
     from escrow_client.profile import Profile
 
     return Messenger.open(Profile.load(folder, "chat"))
+
+
+def _show(out: Output, place: int, message: "Shown") -> None:
+    account, badge = message.sender.hex(), BADGES[message.mode]
+    out.data(
+        "message",
+        f"{moment(message.time)}  {printable(message.sender_name)} ({account[:8]})  [{badge}]  {printable(message.text)}",
+        number=place,
+        sender=account,
+        sender_name=message.sender_name,
+        mode=MODES[message.mode],
+        text=message.text,
+        time=message.time,
+    )
+
+
+def _describe(out: Output, conversation: "ConversationStatus") -> None:
+    account, mode = conversation.peer.hex(), conversation.mode
+    out.data(
+        "conversation",
+        f"  {printable(conversation.peer_name)} ({account[:8]})  {BADGES[mode]}: {MEANINGS[mode]}",
+        peer=account,
+        peer_name=conversation.peer_name,
+        mode=MODES[mode],
+        meaning=MEANINGS[mode],
+    )
+
+
+async def _report(out: Output, messenger: "Messenger", before: "Status", *, sending: int) -> None:
+    """Say what became of what was sent, old and new; raise if something was refused or has to wait."""
+    from escrow.errors import Reason, RefusedError, UnavailableError
+
+    after = await messenger.status()
+    accepted = after.accepted - before.accepted
+    waiting = after.queued + after.unanswered
+    refused = before.queued + before.unanswered + sending - accepted - waiting
+    if sending or accepted or refused:
+        out.data(
+            "outcome",
+            f"sent {accepted}, waiting {waiting}, refused {refused}",
+            sent=accepted,
+            waiting=waiting,
+            refused=refused,
+        )
+    alarms = after.alarms[len(before.alarms) :]
+    if refused and alarms:
+        raise RefusedError(Reason[alarms[-1].reason], printable(alarms[-1].detail))
+    silence = messenger.why_waiting()
+    if waiting:
+        reason = silence.reason if silence else Reason.UNAVAILABLE
+        cause = silence.detail if silence else "what is needed is not in the log yet"
+        raise UnavailableError(reason, f"{cause}; {waiting} kept, to be sent with the next command")
+    if isinstance(silence, UnavailableError):
+        raise silence

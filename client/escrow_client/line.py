@@ -6,7 +6,7 @@ A role keeps what it owes and tries again later, without a word. That is right f
 from collections.abc import Awaitable, Sequence
 from typing import TypeVar, final
 
-from escrow.errors import EscrowError, Reason, UnavailableError
+from escrow.errors import EscrowError, Kind, Reason, UnavailableError
 from escrow.ids import Party
 from escrow.node import Transport
 from escrow.roles.calls import Call, Reply
@@ -52,8 +52,8 @@ class Line(Transport):
         return await self._transport.together(jobs)
 
     def why_waiting(self) -> EscrowError | None:
-        """What keeps things waiting: somebody out of reach before anything else."""
-        known = list(self.failures.values())
+        """What keeps things waiting: somebody out of reach before anything else. That something does not exist is no reason."""
+        known = [error for error in self.failures.values() if error.reason.kind is not Kind.NOT_FOUND]
         return next((error for error in known if isinstance(error, UnavailableError)), known[0] if known else None)
 
     async def close(self) -> None:

@@ -10,7 +10,7 @@ from typing import Final, TypeVar, final
 
 import grpc
 
-from escrow.errors import Reason, UnavailableError
+from escrow.errors import EscrowError, Reason, UnavailableError
 from escrow.ids import Party
 from escrow.roles.calls import Append, Call, GetCase, Produce, Release, Reply, Submit
 from escrow.rpc.codec import MAX_MESSAGE, decode_reply, encode_call
@@ -49,12 +49,20 @@ _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 0.5
 
 
+class _UnreachedError(Exception):
+    """The call was not delivered, so repeating it now makes sense."""
+
+    def __init__(self, failure: EscrowError) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+
 @final
 class GrpcTransport:
     """``escrow.node.Transport`` for one party.
 
     ``endpoints`` is asked again after each failure. ``patience`` is how many seconds a call is repeated to a party
-    that cannot be reached, before ``UnavailableError``.
+    that cannot be reached, before ``UnavailableError``; a party that was out of reach last time is tried once.
     """
 
     def __init__(self, credentials: Credentials, endpoints: Mapping[Party, str], *, patience: float = 2.0) -> None:
@@ -62,6 +70,7 @@ class GrpcTransport:
         self._credentials = credentials.for_client()
         self._endpoints = endpoints
         self._patience = patience
+        self._silent: set[Party] = set()
         self._channels: dict[tuple[Party, str], grpc.aio.Channel] = {}
 
     async def call(self, origin: Party, to: Party, call: Call) -> Reply:
@@ -70,17 +79,17 @@ class GrpcTransport:
             raise AssertionError(f"{self._party} cannot speak as {origin}")
         data = encode_call(call)
         clock = asyncio.get_running_loop().time
-        end, pause = clock() + self._patience, _FIRST_PAUSE
+        end, pause = clock() + (0.0 if to in self._silent else self._patience), _FIRST_PAUSE
         while True:
             try:
-                return decode_reply(type(call), await self._attempt(to, type(call), data))
-            except grpc.aio.AioRpcError as error:
-                failure = from_rpc(error, to)
-                repeat = error.code() is grpc.StatusCode.UNAVAILABLE and sent_by_peer(error) is None
-            except KeyError:
-                failure, repeat = UnavailableError(Reason.UNAVAILABLE, f"{to} has not announced itself"), True
-            if not repeat or clock() + pause > end:
-                raise failure
+                answer = await self._attempt(to, type(call), data)
+            except _UnreachedError as unreached:
+                self._silent.add(to)
+                if clock() + pause > end:
+                    raise unreached.failure from None
+            else:
+                self._silent.discard(to)
+                return decode_reply(type(call), answer)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -101,10 +110,21 @@ class GrpcTransport:
         await asyncio.gather(*(channel.close(grace=None) for channel in channels))
 
     async def _attempt(self, to: Party, kind: type[Call], data: bytes) -> bytes:
-        channel = self._channel(to, self._endpoints[to])
+        """Raises what the other side says, or ``_UnreachedError`` if the call did not get there."""
+        try:
+            channel = self._channel(to, self._endpoints[to])
+        except KeyError:
+            raise _UnreachedError(UnavailableError(Reason.UNAVAILABLE, f"{to} has not announced itself")) from None
         # The codec reads and writes the bytes; gRPC only carries them.
         method = channel.unary_unary(METHODS[kind].path, request_serializer=None, response_deserializer=None)
-        answer: bytes = await method(data, timeout=DEADLINES.get(kind, DEADLINE))
+        try:
+            answer: bytes = await method(data, timeout=DEADLINES.get(kind, DEADLINE))
+        except grpc.aio.AioRpcError as error:
+            failure = from_rpc(error, to)
+            if error.code() is grpc.StatusCode.UNAVAILABLE and sent_by_peer(error) is None:
+                raise _UnreachedError(failure) from error
+            self._silent.discard(to)
+            raise failure from error
         return answer
 
     def _channel(self, to: Party, address: str) -> grpc.aio.Channel:

@@ -1,8 +1,8 @@
 """The census: how many examples of each claim ran, and which named events happened in them.
 
 A test that never meets its subject passes as well. So tests say ``census("accepted")`` and ``census("refused")`` where
-that happens, and ``scripts/claims.py`` compares the counts with what ``claims.toml`` demands. With DOUBLELOCK_CENSUS=FILE
-a run leaves its counts and outcomes there.
+that happens, and ``scripts/claims.py`` compares the counts with what ``claims.toml`` demands. A run leaves counts and
+outcomes in the file that DOUBLELOCK_CENSUS names.
 """
 
 import functools
@@ -23,7 +23,9 @@ _outcomes: dict[str, dict[str, str]] = {}
 
 if os.environ.get("DOUBLELOCK_SABOTAGE"):
     # A red test is all that is asked for here; nobody wants its smallest example.
-    settings.register_profile("sabotage", settings(), phases=[Phase.explicit, Phase.generate], database=None)
+    settings.register_profile(
+        "sabotage", settings(), phases=[Phase.explicit, Phase.generate], database=None, report_multiple_bugs=False
+    )
     settings.load_profile("sabotage")
 
 
@@ -72,7 +74,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Keep how each claim's test ended, and of a failure the kind of exception."""
-    report: pytest.TestReport = yield  # type: ignore[misc, assignment]
+    report: pytest.TestReport = yield  # type: ignore[assignment]
     claim = claim_of(item)
     if claim is not None and (report.when == "call" or report.outcome != "passed"):
         raised = call.excinfo.typename if call.excinfo else ""

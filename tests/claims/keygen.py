@@ -40,54 +40,66 @@ def proposal(n: int, threshold: int) -> CommitteeProposal:
 class Keygen:
     """A run, how it ended for each custodian, and everything that an eavesdropper or a thief could have kept."""
 
+    n: int
+    tamper: Tamper | None
     states: dict[int, dkg.DkgState] = field(default_factory=dict)
     finished: dict[int, Finished] = field(default_factory=dict)
     aborted: dict[int, Aborted] = field(default_factory=dict)
     log: list[tuple[Kind, bytes, bytes]] = field(default_factory=list)
     recorded: list[tuple[int, ToMember]] = field(default_factory=list)
-    at_certificate: dict[int, dkg.DkgState] = field(default_factory=dict)
-    """The state of each custodian at the moment its certificate leaves it."""
     before_certificate: dict[int, dkg.DkgState] = field(default_factory=dict)
+    at_certificate: dict[int, dkg.DkgState] = field(default_factory=dict)
+    """The state of each custodian at the moment its certificate leaves it, and just before."""
+    _queue: list[tuple[int, Output]] = field(default_factory=list)
+
+    @property
+    def over(self) -> bool:
+        """Whether the run has ended for everybody."""
+        return len(self.finished) + len(self.aborted) == self.n
+
+    def take(self, index: int, change: dkg.Step) -> None:
+        """The custodian's next state, and what it says, or what the adversary says instead."""
+        before = self.states.get(index)
+        self.states[index], outputs = change
+        for output in outputs:
+            if isinstance(output, ToLog) and output.kind is Kind.DKG_CERTIFY and before is not None:
+                self.before_certificate[index], self.at_certificate[index] = before, self.states[index]
+            said = self.tamper(index, output) if self.tamper else output
+            if said is not None:
+                self._queue.append((index, said))
+
+    def deliver(self, now: int) -> None:
+        """Until nobody has anything more to say."""
+        while self._queue:
+            author, output = self._queue.pop(0)
+            match output:
+                case ToLog(kind, payload):
+                    self._append(author, kind, payload, now)
+                case ToMember(index, ciphertext):
+                    self.recorded.append((author, output))
+                    self.take(index, dkg.on_ciphertext(self.states[index], identity(index), author, ciphertext))
+                case Finished():
+                    self.finished[author] = output
+                case Aborted():
+                    self.aborted[author] = output
+
+    def _append(self, author: int, kind: Kind, payload: bytes, now: int) -> None:
+        said = kind, identity(author).public, payload
+        self.log.append(said)
+        for index in range(1, self.n + 1):
+            self.take(index, dkg.on_entry(self.states[index], identity(index), *said, now))
 
 
 def keygen(n: int, threshold: int, seed: object, tamper: Tamper | None = None, run: int = 0) -> Keygen:
     """Run it to the end; with ticks of the clock where it stands still."""
-    story, queue = Keygen(), list[tuple[int, Output]]()
-    asked = proposal(n, threshold)
-
-    def step(index: int, change: dkg.Step) -> None:
-        before = story.states.get(index)
-        story.states[index], outputs = change
-        for output in outputs:
-            if isinstance(output, ToLog) and output.kind is Kind.DKG_CERTIFY and before is not None:
-                story.before_certificate[index], story.at_certificate[index] = before, story.states[index]
-            said = tamper(index, output) if tamper else output
-            if said is not None:
-                queue.append((index, said))
-
+    story, asked, now = Keygen(n, tamper), proposal(n, threshold), STARTED
     for index in range(1, n + 1):
-        begun = dkg.begin(identity(index), index, asked, run, RETIRE_AT, STARTED, coins(seed, index))
-        step(index, begun)
-    now = STARTED
-    while len(story.finished) + len(story.aborted) < n and now < STARTED + 3 * dkg.SILENCE:
-        while queue:
-            author, output = queue.pop(0)
-            match output:
-                case ToLog(kind, payload):
-                    story.log.append((kind, identity(author).public, payload))
-                    for index in range(1, n + 1):
-                        entry = kind, identity(author).public, payload
-                        step(index, dkg.on_entry(story.states[index], identity(index), *entry, now))
-                case ToMember(index, ciphertext):
-                    story.recorded.append((author, output))
-                    step(index, dkg.on_ciphertext(story.states[index], identity(index), author, ciphertext))
-                case Finished():
-                    story.finished[author] = output
-                case Aborted():
-                    story.aborted[author] = output
+        story.take(index, dkg.begin(identity(index), index, asked, run, RETIRE_AT, now, coins(seed, index)))
+    while not story.over and now < STARTED + 3 * dkg.SILENCE:
+        story.deliver(now)
         now += dkg.PATIENCE
         for index in range(1, n + 1):
-            step(index, dkg.on_tick(story.states[index], now))
+            story.take(index, dkg.on_tick(story.states[index], now))
     return story
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from escrow.committee import cocktail
 from escrow.committee.cocktail import Commitment
 from escrow.committee.messages import Kind, Output, ToLog, commitment_hash, entry, read_entry
-from escrow.crypto.group import Point, base_mul
+from escrow.crypto.group import Point, Scalar, base_mul
 from escrow.crypto.sharing import random_polynomial
 from escrow.errors import EscrowError, Reason
 from tests.claims.keygen import coins, keygen
@@ -16,8 +16,6 @@ from tests.claims.sealing import seeds
 from tests.core.crypto.draws import flip, nonzero
 
 pytestmark = pytest.mark.claim("DKG-05")
-
-Scalar = cocktail.Scalar
 
 
 @effort(0.6)

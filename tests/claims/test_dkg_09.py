@@ -8,7 +8,7 @@ from escrow.capsule.combine import open_capsule
 from escrow.crypto.group import ORDER
 from escrow.crypto.sharing import lagrange_at_zero, random_polynomial
 from escrow.errors import MalformedError
-from tests.claims.keygen import committee, coins
+from tests.claims.keygen import coins, committee
 from tests.claims.measures import Census, effort
 from tests.claims.sealing import capsule, request, share, shares
 

@@ -26,7 +26,7 @@ def garbage(honest: dict[int, bytes], kind: int, index: int) -> bytes:
         return b""
     if kind == 2:
         return honest[index % 5 + 1]
-    return flip(honest[index], kind if kind > SIZE * 8 else kind)
+    return flip(honest[index], kind)
 
 
 @effort(0.4)
@@ -45,9 +45,10 @@ def test_garbage_never_prevents_what_enough_honest_shares_allow(
         assert set(opened.used) <= honest.keys() - (bad.keys() - proofs_only)
         census("opened")
         return
-    try:
-        assert open_capsule(asked, HELD.generation, sent).seed.expose() == seed
-    except RefusedError as refused:
-        assert refused.reason is Reason.NOT_ENOUGH_SHARES
-        assert refused.culprits == {f"custodian/{index}" for index in bad}
-        census("refused")
+    # A share whose proof alone is bad may still help to open; with too few right points nothing does.
+    sent = {index: share if index not in bad else coins("garbage", index) * 3 for index, share in sent.items()}
+    with pytest.raises(RefusedError) as refused:
+        open_capsule(asked, HELD.generation, sent)
+    assert refused.value.reason is Reason.NOT_ENOUGH_SHARES
+    assert refused.value.culprits == {f"custodian/{index}" for index in bad}
+    census("refused")

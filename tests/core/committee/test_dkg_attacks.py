@@ -113,7 +113,9 @@ def test_a_copied_commitment_is_named_with_and_without_the_copied_dealing() -> N
         return on(Kind.DKG_REVEAL, lambda *_: council.states[1].commitment)(council, index, output)
 
     named(on(Kind.DKG_COMMIT, copy_commit))
-    named(copy_both)
+    council = Council(3, 2, EVIL, copy_both).settle()
+    assert council.aborted().culprits == EVIL
+    assert Kind.DKG_CIPHERTEXTS not in {kind for kind, *_ in council.log}, "it was noticed too late"
 
 
 def _is(output: Output, kind: Kind) -> bool:
@@ -311,6 +313,23 @@ def test_a_false_accusation_names_the_accuser() -> None:
 @given(st.integers(0, 48 + 64 + 128 - 1), st.integers(1, 255))
 def test_no_change_to_the_evidence_turns_a_false_accusation_into_a_true_one(at: int, by: int) -> None:
     named(accuse({at: by}), Reason.DISPUTE_INVALID)
+
+
+@pytest.mark.parametrize("place", [48, 80])
+def test_points_that_would_make_the_share_look_unsound_must_be_proved(place: int) -> None:
+    """Any other pair of points decrypts to nothing; only the proofs tell them from the right ones."""
+
+    def swap(_council: Council, _index: int, content: bytes) -> bytes:
+        dispute = Dispute.decode(content)
+        other = base_mul(Scalar(3)).encode()
+        evidence = dispute.evidence[:place] + other + dispute.evidence[place + 32 :]
+        return Dispute(dispute.ground, dispute.accused, evidence).encode()
+
+    def tamper(council: Council, index: int, output: Output) -> Iterable[Output]:
+        (said,) = accuse()(council, index, output)
+        return on(Kind.DKG_DISPUTE, swap)(council, index, said)
+
+    named(tamper, Reason.DISPUTE_INVALID)
 
 
 def test_evidence_of_another_length_names_the_accuser() -> None:

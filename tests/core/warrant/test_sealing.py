@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from escrow.encoding import join, u8
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.tlog.merkle import leaf_hash, verify_inclusion
 from escrow.warrant import strict
@@ -124,3 +125,12 @@ def test_the_spelling_that_was_signed_does_not_change_the_fields() -> None:
     assert field_opening(PAYLOAD, "targets").value == b'[{"account":"%s","device":null}]' % TARGET.hex().encode()
     assert commitment(SALT, DSSE, field_root(PAYLOAD)) == LEAF.commit
     assert hashlib.sha256(DSSE).digest() not in LEAF.encode()
+
+
+def test_an_unknown_class_and_a_third_urgency_are_malformed() -> None:
+    data = LEAF.encode()
+    shown = u8(LEAF.warrant_class), u8(LEAF.count_bucket), u8(LEAF.urgent)
+    for wrong in ((u8(3), shown[1], shown[2]), (shown[0], shown[1], u8(2))):
+        assert data.count(join(*shown)) == 1
+        with pytest.raises(MalformedError):
+            SealedLeaf.decode(data.replace(join(*shown), join(*wrong)))

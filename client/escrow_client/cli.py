@@ -1,0 +1,5 @@
+"""The groups ``chat`` and ``warrant`` of the command ``doublelock``. Heavy imports wait until a command runs."""
+
+from escrow_client.chat import chat
+
+__all__ = ["chat"]

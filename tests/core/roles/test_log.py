@@ -1,0 +1,242 @@
+"""The log: who may put what into it, and what it shows to those who ask."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escrow.errors import EscrowError, Reason
+from escrow.roles.calls import Append, GetHead, GetPath, GetRecord, GetUpdate, Lookup
+from escrow.roles.publishing import TREE
+from escrow.tlog.entry import Entry, EntryType
+from escrow.tlog.merkle import leaf_hash, verify_consistency, verify_inclusion
+from escrow.tlog.quorum import Head, verify_head
+from tests.core.roles.town import MINUTE, Phone, Town
+
+
+def head_of(town: Town, known: int = 0) -> Head:
+    reply = town.ask("log", GetHead(known, town.now - MINUTE))
+    return verify_head(reply.note, town.genesis.log_key, town.genesis.witness_rule)
+
+
+def dkg(town: Town, n: int, party: str = "custodian/1") -> bytes:
+    """Entries that the log takes without looking inside."""
+    return town.entry(party, EntryType.DKG_COMMIT, b"%d" % n)
+
+
+def test_the_first_leaf_names_the_deployment() -> None:
+    town = Town()
+    update = town.ask("log", GetUpdate(0, town.now - MINUTE, 10))
+    first = Entry.decode(update.entries[0])
+    assert (first.type, first.payload) == (EntryType.GENESIS, town.genesis.hash)
+
+
+def test_the_same_entry_twice_has_one_index() -> None:
+    town = Town()
+    replies = [town.ask("log", Append((dkg(town, 1), dkg(town, 2)))) for _ in range(2)]
+    assert replies[0] == replies[1]
+    assert [result.index for result in replies[0].results] == [1, 2]
+    assert head_of(town).size == 3
+
+
+def test_the_log_takes_nothing_from_the_unentitled_and_no_bad_entry_fails_its_neighbours() -> None:
+    town, phone = Town(), Phone(Town(), "alice")
+    origin = town.genesis.log.origin
+    stranger = Entry.make(EntryType.WARRANT_SEALED, b"seal", phone.account_key, origin)
+    relay_posing = town.entry("relay", EntryType.DENIAL, b"denial")
+    elsewhere = Entry.make(EntryType.DKG_COMMIT, b"1", town.key("custodian/1"), "another log")
+    forged = dkg(town, 3)[:-1] + b"\x00"
+    reasons = town.append(dkg(town, 1), stranger, relay_posing, elsewhere, forged, b"noise", dkg(town, 2))
+    assert reasons == ("", "ENTRY_REFUSED", "ENTRY_REFUSED", "SIGNATURE_INVALID", "SIGNATURE_INVALID", "MALFORMED", "")
+    assert head_of(town).size == 3
+
+
+def test_an_account_logs_its_own_device_lists_in_their_order() -> None:
+    town = Town()
+    alice, mallory = Phone(town, "alice"), Phone(town, "mallory")
+    first = alice.device_list()
+    second = alice.device_list(previous=first)
+    origin = town.genesis.log.origin
+    by_another = Entry.make(EntryType.DEVICE_LIST, first.encode(), mallory.account_key, origin)
+    assert town.append(alice.list_entry(second)) == ("KEY_CHANGED",)
+    assert town.append(by_another, alice.list_entry(first), alice.list_entry(second)) == ("ENTRY_REFUSED", "", "")
+    size = head_of(town).size
+    record = town.ask("log", GetRecord(EntryType.DEVICE_LIST, alice.account, size))
+    assert Entry.decode(record.entry).payload == second.encode()
+    older = town.ask("log", GetRecord(EntryType.DEVICE_LIST, alice.account, size - 1))
+    assert Entry.decode(older.entry).payload == first.encode()
+
+
+def test_a_committee_key_that_not_all_custodians_certified_is_not_taken() -> None:
+    town = Town()
+    key = town.committee()
+    policy = town.genesis.policy
+    other = town.entry("custodian/2", EntryType.COMMITTEE_KEY, key.encode()[:-64] + bytes(64))
+    assert town.append(other) == ("COMMITTEE_UNAUTHORISED",)
+    subject = policy.hash + policy.period_of(policy.epoch_of(town.now)).to_bytes(8, "big")
+    record = town.ask("log", GetRecord(EntryType.COMMITTEE_KEY, subject, head_of(town).size))
+    assert Entry.decode(record.entry).payload == key.encode()
+    shares = town.ask("log", GetRecord(EntryType.SHARE_GENERATION, key.hash, head_of(town).size))
+    assert Entry.decode(shares.entry).type is EntryType.SHARE_GENERATION
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=5), st.data())
+def test_every_head_extends_the_one_before_and_proves_every_entry(batches: list[int], data: st.DataObject) -> None:
+    town, logged, before = Town(), [], head_of(Town())
+    for number, batch in enumerate(batches):
+        entries = [dkg(town, 100 * number + n) for n in range(batch)]
+        assert not any(town.append(*entries))
+        logged += entries
+        reply = town.ask("log", GetHead(before.size, town.now - MINUTE))
+        head = verify_head(reply.note, town.genesis.log_key, town.genesis.witness_rule)
+        verify_consistency(before.size, before.root, head.size, head.root, reply.proof)
+        before = head
+    index = data.draw(st.integers(0, len(logged) - 1))
+    record = town.ask("log", GetPath(index + 1, before.size))
+    assert record.entry == logged[index]
+    verify_inclusion(leaf_hash(record.entry), record.index, before.size, record.path, before.root)
+    wrong = data.draw(st.integers(0, before.size).filter(lambda place: place != record.index))
+    with pytest.raises(EscrowError):
+        verify_inclusion(leaf_hash(record.entry), wrong, before.size, record.path, before.root)
+
+
+def test_an_update_is_cut_into_pages() -> None:
+    town = Town()
+    town.append(*(dkg(town, n) for n in range(9)))
+    update = town.ask("log", GetUpdate(0, town.now - MINUTE, 4))
+    assert (update.start, len(update.entries)) == (0, 4)
+    rest = town.ask("log", GetUpdate(4, town.now - MINUTE, 100))
+    assert (rest.start, len(rest.entries), rest.proof) == (4, 6, ())
+
+
+def test_an_update_never_outgrows_a_message() -> None:
+    town = Town()
+    town.append(*(town.entry("custodian/1", EntryType.DKG_COMMIT, b"%d" % n + bytes(59_000)) for n in range(80)))
+    update = town.ask("log", GetUpdate(0, town.now - MINUTE, 2000))
+    assert 60 < len(update.entries) < 70
+
+
+def test_a_head_is_cosigned_anew_when_it_is_a_minute_old() -> None:
+    town = Town()
+    town.tick("log")
+    first = head_of(town)
+    town.advance(59_000)
+    town.tick("log")
+    assert head_of(town).time_ms == first.time_ms
+    town.advance(2_000)
+    town.tick("log")
+    assert head_of(town).time_ms == town.now - town.now % 1000
+
+
+def test_whoever_wants_a_fresher_head_gets_one() -> None:
+    town = Town()
+    old = head_of(town)
+    town.advance(MINUTE)
+    reply = town.ask("log", GetHead(0, town.now))
+    assert verify_head(reply.note, town.genesis.log_key, town.genesis.witness_rule).time_ms >= old.time_ms + MINUTE
+
+
+def test_without_a_quorum_there_is_an_error_and_with_it_again_a_head() -> None:
+    town = Town()
+    town.network.down |= {"witness/1", "witness/2"}
+    for _ in range(2):
+        with pytest.raises(EscrowError) as caught:
+            head_of(town)
+        assert caught.value.reason is Reason.QUORUM_MISSING
+    town.network.down.clear()
+    assert head_of(town).size == 1
+
+
+def test_without_a_quorum_an_older_head_serves_while_it_is_fresh() -> None:
+    town = Town()
+    before = head_of(town)
+    town.network.down |= {"witness/1", "witness/2"}
+    town.append(dkg(town, 1))
+    assert head_of(town).size == before.size
+    town.advance(2 * MINUTE)
+    with pytest.raises(EscrowError) as caught:
+        head_of(town)
+    assert caught.value.reason is Reason.QUORUM_MISSING
+    town.network.down.clear()
+    assert head_of(town).size == before.size + 1
+
+
+def test_one_witness_down_costs_one_cosignature() -> None:
+    town = Town()
+    town.network.down.add("witness/4")
+    assert head_of(town).note.count(b"\n\xe2\x80\x94 ") == 4
+    town.network.down.clear()
+    town.append(dkg(town, 1))
+    assert head_of(town).note.count(b"\n\xe2\x80\x94 ") in (4, 5)
+
+
+def test_a_witness_that_was_away_is_asked_again_from_where_it_stood() -> None:
+    town = Town()
+    head_of(town)
+    town.network.down |= {"witness/4"}
+    for n in range(3):
+        town.append(dkg(town, n))
+        head_of(town)
+    town.network.down = {"witness/3"}
+    town.append(dkg(town, 9))
+    assert head_of(town).size == 5
+
+
+def test_a_log_that_forgot_what_witnesses_recorded_learns_it_from_them() -> None:
+    town = Town()
+    town.append(dkg(town, 1))
+    head_of(town)
+    for key in [key for key, _ in town.store("log").scan(b"recorded/")]:
+        values, streams = town.store("log").snapshot()
+        del values[key]
+        town.store("log").restore((values, streams))
+    town.append(dkg(town, 2))
+    assert head_of(town).size == 3
+
+
+def test_a_late_cosignature_joins_the_head() -> None:
+    town = Town()
+    head = head_of(town)
+    town.advance(1)
+    assert head.note.count(b"\n\xe2\x80\x94 ") == 4, "a quorum is enough to publish"
+    assert head_of(town).note.count(b"\n\xe2\x80\x94 ") == 5, "the fourth witness answered afterwards"
+
+
+def test_what_is_not_there_is_not_found() -> None:
+    town = Town()
+    head_of(town)
+    for call in (
+        GetHead(9, 0),
+        GetUpdate(9, 0, 1),
+        GetPath(0, 9),
+        GetRecord(EntryType.DEVICE_LIST, bytes(32), 1),
+        GetRecord(EntryType.DEVICE_LIST, bytes(32), 9),
+        GetRecord(999, b"", 1),
+        GetRecord(EntryType.DENIAL, b"", 1),
+    ):
+        with pytest.raises(EscrowError) as caught:
+            town.ask("log", call)
+        assert caught.value.reason is Reason.NOT_FOUND
+    with pytest.raises(EscrowError) as caught:
+        town.ask("log", GetPath(3, 1))
+    assert caught.value.reason is Reason.NOT_LOGGED
+
+
+def test_the_log_answers_nothing_else_and_no_flood() -> None:
+    town = Town()
+    with pytest.raises(EscrowError) as caught:
+        town.ask("log", Lookup("alice"))
+    assert caught.value.reason is Reason.PERMISSION_DENIED
+    with pytest.raises(EscrowError) as caught:
+        town.ask("log", Append((dkg(town, 1),) * 257))
+    assert caught.value.reason is Reason.TOO_LARGE
+    assert TREE.size(town.store("log")) == 0
+
+
+def test_a_lost_answer_to_an_append_is_harmless() -> None:
+    town = Town()
+    town.append(dkg(town, 1))
+    before = hashlib.sha256(repr(town.store("log").snapshot()).encode()).digest()
+    town.append(dkg(town, 1))
+    assert hashlib.sha256(repr(town.store("log").snapshot()).encode()).digest() == before
