@@ -1,1 +1,1 @@
-"""The messenger, and the shells of an agency and of the people who hold the locks. All protocol is in ``escrow.roles``."""
+"""The messenger, and the shells of an agency and of the people who hold the locks: all protocol is in the library."""

@@ -1,4 +1,4 @@
-"""``doublelock chat``: a messenger on the command line. Its screen always says whether an escrow holds a conversation."""
+"""``doublelock chat``: a messenger on the command line. It always says whether an escrow holds a conversation."""
 
 import sys
 from contextlib import AbstractAsyncContextManager
@@ -58,7 +58,7 @@ def register(name: str, home: Path, folder: Path, *, lab: bool, as_json: bool) -
 @chat.command()
 @click.argument("to")
 @click.argument("text", required=False)
-@click.option("--escrow/--no-escrow", default=False, show_default=True, help="In the escrowed conversation, or the other.")
+@click.option("--escrow/--no-escrow", default=False, show_default=True, help="In which of the two conversations.")
 @profile_option
 @json_option
 def send(to: str, text: str | None, folder: Path, *, escrow: bool, as_json: bool) -> None:
@@ -152,10 +152,11 @@ def _opened(folder: Path) -> "AbstractAsyncContextManager[Messenger]":
 
 
 def _show(out: Output, place: int, message: "Shown") -> None:
-    account, badge = message.sender.hex(), BADGES[message.mode]
+    account = message.sender.hex()
+    sender = f"{printable(message.sender_name)} ({account[:8]})"
     out.data(
         "message",
-        f"{moment(message.time)}  {printable(message.sender_name)} ({account[:8]})  [{badge}]  {printable(message.text)}",
+        f"{moment(message.time)}  {sender}  [{BADGES[message.mode]}]  {printable(message.text)}",
         number=place,
         sender=account,
         sender_name=message.sender_name,

@@ -35,9 +35,7 @@ class Deployment:
     patience: float = 2.0
 
     @classmethod
-    def open(
-        cls, folder: Path, *, lab: bool = False, executor: Executor | None = None, patience: float = 2.0
-    ) -> Self:
+    def open(cls, folder: Path, *, lab: bool = False, executor: Executor | None = None, patience: float = 2.0) -> Self:
         """The deployment in ``folder``, under the lab clock if ``lab``.
 
         Raises ``UnavailableError(CERTIFICATE_MISSING)`` naming what is not there.

@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 @final
 class Line(Transport):
-    """``escrow.node.Transport`` of a party whose certificate may come later: an account is made before its id is known."""
+    """``escrow.node.Transport`` of a party whose certificate may come later: an account gets its id by being made."""
 
     def __init__(self) -> None:
         self._transport: GrpcTransport | None = None
@@ -52,7 +52,7 @@ class Line(Transport):
         return await self._transport.together(jobs)
 
     def why_waiting(self) -> EscrowError | None:
-        """What keeps things waiting: somebody out of reach before anything else. That something does not exist is no reason."""
+        """What keeps things waiting, first of all somebody out of reach. That something does not exist is no reason."""
         known = [error for error in self.failures.values() if error.reason.kind is not Kind.NOT_FOUND]
         return next((error for error in known if isinstance(error, UnavailableError)), known[0] if known else None)
 

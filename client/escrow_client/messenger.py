@@ -3,21 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Self, TypeVar, cast, final
+from typing import Self, cast, final
 
 from escrow.errors import EscrowError, Reason, RefusedError, UnavailableError
 from escrow.ids import Party
 from escrow.node import Node
-from escrow.roles.calls import Call, Reply
 from escrow.roles.callers import device_party
+from escrow.roles.calls import Call
 from escrow.roles.device import Device
 from escrow.roles.device.commands import GetInbox, GetStatus, Inbox, Register, Registered, Send, Status, Sync
 from escrow.roles.device.state import ESCROW, PLAIN
 from escrow_client.deployment import Deployment
 from escrow_client.line import Line
 from escrow_client.profile import Profile
-
-R = TypeVar("R", bound=Reply)
 
 NOT_REGISTERED = Reason.NOT_FOUND
 FIRST_DEVICE = 1
@@ -78,7 +76,7 @@ class Messenger:
         return status
 
     async def send(self, to: str, text: str, *, escrow: bool) -> None:
-        """Queue ``text`` for the user called ``to`` (or an account id in hexadecimal digits), and send what can be sent.
+        """Queue ``text`` for the user ``to`` (a name, or an account id in 64 hex digits), and send what can be sent.
 
         What became of it shows in ``status``.
         """

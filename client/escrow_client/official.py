@@ -1,7 +1,7 @@
 """A person who holds one of the two locks: reads a case at the authority and signs it, under a key of their own."""
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Literal, Self, cast, final
 
 from escrow.crypto.sign import SigningKey
@@ -39,8 +39,10 @@ class Official:
         """The person called ``name``. Raises ``CERTIFICATE_MISSING`` if the deployment keeps no key of theirs."""
         key = deployment.home.person(name)
         transport = deployment.transport(deployment.home.issue(Party(f"person/{name}")))
-        async with aclosing(_Closing(transport)):
+        try:
             yield cls(deployment.genesis, name, key, transport)
+        finally:
+            await transport.close()
 
     async def case(self, warrant_id: bytes) -> Case:
         """The case of a warrant (16 bytes); ``NOT_FOUND``."""

@@ -29,22 +29,16 @@ home_option = click.option(
 lab_option = click.option("--lab", is_flag=True, help="Go by the deployment's lab clock, as its parts must, too.")
 
 
-class Moment(click.ParamType):
-    """A time: milliseconds of the deployment's clock, or ISO 8601 (UTC unless it says otherwise)."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Milliseconds."""
-        if isinstance(value, int):
-            return value
-        if value.isascii() and value.isdigit() and len(value) <= 15:
-            return int(value)
-        try:
-            point = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is neither milliseconds nor a date like 2030-01-31T12:00", param, ctx)
-        return int((point if point.tzinfo else point.replace(tzinfo=UTC)).timestamp() * 1000)
+def moment(text: str) -> int:
+    """A time in ms from an option: a number of ms, or ISO 8601 (UTC unless it says otherwise)."""
+    if text.isascii() and text.isdigit() and len(text) <= 15:
+        return int(text)
+    try:
+        point = datetime.fromisoformat(text)
+    except ValueError:
+        message = f"{text!r} is neither milliseconds nor a date like 2030-01-31T12:00"
+        raise click.BadParameter(message) from None
+    return int((point if point.tzinfo else point.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def run(command: Callable[[], Coroutine[Any, Any, R]]) -> R:

@@ -34,7 +34,7 @@ class Output:
 
 
 def printable(text: str) -> str:
-    """``text`` with its control and formatting characters made visible as U+FFFD; lines after the first are indented."""
+    """``text`` with control and formatting characters made visible as U+FFFD, and all lines but the first indented."""
     lines = text.split("\n")
     return "\n    ".join("".join("\ufffd" if _steers(one) else one for one in line) for line in lines)
 

@@ -20,7 +20,7 @@ Kind = Literal["chat", "agency"]
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
-class _Document(strict.Document):
+class _Document(strict.Document, frozen=True):
     schema_version: Literal[1]
     kind: Kind
     name: str

@@ -74,7 +74,7 @@ class World:
         """Make an account with one device for the user called ``name``, log it and publish its prekeys."""
         node = Node(Party(f"device/{name}"), Device(self.genesis), MemoryStore(), self.network, self.clock,
                     SeededEntropy(self._seed, f"device/{name}"))  # fmt: skip
-        registered = complete(node.ask(node.party, Register(name)))
+        registered: Any = complete(node.ask(node.party, Register(name)))
         node.party = Party(f"device/{registered.account.hex()}/1")
         self.network.nodes[node.party] = node
         self.devices[name] = node

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, final
+from typing import Any, Final, Protocol, final, runtime_checkable
 
 from structlog.typing import FilteringBoundLogger
 
@@ -13,12 +13,20 @@ from escrow.node import Node
 from escrow.roles.calls import Call, Reply, Update
 from escrow.roles.machine import OUTBOX, Answered, Called, Event, Read, Writes
 from escrow.rpc.settle import Settled
-from escrow_server.parts import next_due
 
 QUICK: Final = 0.05
 """Seconds between two ticks while there is work."""
 SLOW: Final = 0.5
 """The same once nothing happens any more."""
+
+
+@runtime_checkable
+class Scheduled(Protocol):
+    """A role for which something falls due that no call brings about."""
+
+    def next_due(self, view: Read) -> int | None:
+        """When (ms), or None."""
+        ...
 
 
 @final
@@ -43,7 +51,9 @@ class ServedNode(Node):
     async def settle(self, _caller: Party, _call: Call) -> Reply:
         """Answer a laboratory's ``Settle``: do what is due, deliver it, and say when there is more."""
         await self.tick()
-        return Settled(await self.read(lambda view: next_due(self.party, view) or 0))
+        role = self.role
+        due = await self.read(role.next_due) if isinstance(role, Scheduled) else None
+        return Settled(due or 0)
 
 
 async def keep_ticking(

@@ -2,7 +2,7 @@
 
 from escrow.errors import Reason, RefusedError
 from escrow.ids import Party
-from escrow.roles.machine import Read, Role
+from escrow.roles.machine import Role
 from escrow.rpc.home import Home
 from escrow.warrant.genesis import Genesis
 
@@ -48,12 +48,3 @@ def role_of(party: Party, home: Home) -> Role:
             return Witness(genesis, int(index), key)
         case _:
             raise AssertionError(f"{party} is not served")
-
-
-def next_due(party: Party, view: Read) -> int | None:
-    """When (ms) something falls due at ``party`` that no call brings about, or None."""
-    if party != "relay":
-        return None
-    from escrow.roles.relay import next_due as of_relay
-
-    return of_relay(view)

@@ -23,7 +23,7 @@ def rebuilt_by_transport_key(story: Keygen, record: Record, secret: Secret, vict
     matter = record.matter(dealer, victim)
     try:
         pair = matter.route.from_recipient(Scalar.decode(secret.expose()))
-        ciphertext = next(recorded(story, dealer, victim))
+        ciphertext = next(recorded(story, dealer, victim), b"")
         return cocktail.open_share(matter.context, matter.route, pair, victim, matter.dealt, ciphertext)
     except EscrowError:
         return None

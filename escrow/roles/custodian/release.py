@@ -40,7 +40,6 @@ _CURABLE = frozenset(
         Reason.GENERATION_MISMATCH,
         Reason.SEAL_NOT_LOGGED,
         Reason.COMMITTEE_UNAUTHORISED,
-        Reason.NOT_YET_ACTIVE,
         Reason.APPROVAL_MISSING,
         Reason.SUSPENDED,
         Reason.INGEST_NOT_LOGGED,
@@ -77,8 +76,9 @@ class Releasing:
         try:
             decision.run()
             reply = self._proceed(decision, coins)
-        except (RefusedError, MalformedError, DeviationError) as error:
-            if error.reason in _CURABLE and not self.follower.settled(draft):
+        except (RefusedError, MalformedError, DeviationError, BehindError) as error:
+            curable = isinstance(error, BehindError) or error.reason in _CURABLE
+            if curable and not self.follower.settled(draft):
                 raise BehindError(error.reason, error.detail) from error
             return self._deny(draft, decision, error.reason)
         except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError):

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from escrow.crypto.sign import SigningKey
 from escrow.errors import Reason, UnavailableError
@@ -73,14 +73,18 @@ class ProcessStage:
         while when - self._settled >= cadence:
             self._clock.advance_to(max(self.now, min(when, self._settled + cadence)))
             self._settled = self.now
-            settled = await self._settle()
-            if settled == 0:
+            if await self._settle("relay") == 0:
                 break  # nothing is waiting for the log
         self._clock.advance_to(max(when, self.now))
 
-    async def _settle(self) -> int:
-        reply = await self.call(LABORATORY, "relay", Settle())
-        return int(getattr(reply, "next_due", 0))
+    async def settle(self) -> None:
+        """See ``Stage.settle``: first whoever logs something, then whoever follows the log."""
+        for parties in (["authority", "relay"], ["log"], ["authority", "relay", *self.genesis.custodian_keys]):
+            await asyncio.gather(*(self._settle(party) for party in parties), return_exceptions=True)
+
+    async def _settle(self, party: str) -> int:
+        settled: Any = await self.call(LABORATORY, party, Settle())
+        return int(settled.next_due)
 
     # -- parties ------------------------------------------------------------------------------
 
@@ -88,9 +92,10 @@ class ProcessStage:
         """See ``Stage.committee``."""
         end = asyncio.get_running_loop().time() + KEY_GENERATION_WITHIN
         while asyncio.get_running_loop().time() < end:
-            replies = await asyncio.gather(*(self.call(LABORATORY, party, GetCommittee()) for party in self._custodians))
-            if all(getattr(reply, "generation", b"") for reply in replies):
-                return 1 + max(int(getattr(reply, "run", 0)) for reply in replies)
+            asked = (self.call(LABORATORY, party, GetCommittee()) for party in self.genesis.custodian_keys)
+            replies: list[Any] = await asyncio.gather(*asked)
+            if all(reply.generation for reply in replies):
+                return 1 + max(int(reply.run) for reply in replies)
             await asyncio.sleep(0.2)
         raise UnavailableError(Reason.NO_COMMITTEE_KEY)
 
@@ -108,8 +113,8 @@ class ProcessStage:
         store = self._open(self._people / folder / "device.db")
         credentials_later = self._transport(LABORATORY)
         node = Node(Party(LABORATORY), Device(self.genesis), store, credentials_later, self._clock, _entropy)
-        registered = await node.ask(node.party, Register(name))
-        party = Party(f"device/{registered.account.hex()}/1")  # type: ignore[attr-defined]
+        registered: Any = await node.ask(node.party, Register(name))
+        party = Party(f"device/{registered.account.hex()}/1")
         node = Node(party, node.role, store, self._transport(party), self._clock, _entropy)
         left = await node.pump()
         if left:
@@ -144,14 +149,10 @@ class ProcessStage:
 
     async def log_size(self) -> int:
         """See ``Stage.log_size``."""
-        head = await self.call(LABORATORY, "log", GetHead(0, 0))
-        return Checkpoint.parse(Note.parse(head.note).text).size  # type: ignore[attr-defined]
+        head: Any = await self.call(LABORATORY, "log", GetHead(0, 0))
+        return Checkpoint.parse(Note.parse(head.note).text).size
 
     # -- means --------------------------------------------------------------------------------
-
-    @property
-    def _custodians(self) -> list[str]:
-        return list(self.genesis.custodian_keys)
 
     def _node(self, party: Party, role: Role, folder: str) -> Node:
         store = self._open(self._people / folder / "state.db")

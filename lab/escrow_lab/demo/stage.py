@@ -29,6 +29,10 @@ class Stage(Protocol):
         """Let time pass until ``when``; what falls due on the way is done on its day. Never back."""
         ...
 
+    async def settle(self) -> None:
+        """Everybody does what is due, and follows the log: a moment passes without the clock moving."""
+        ...
+
     async def committee(self) -> int:
         """Wait until every custodian holds its share of the present period; return the runs it took."""
         ...

@@ -4,6 +4,7 @@ Nothing here is assumed to fail. Whoever reads a disk reads the disk; whoever mi
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from escrow.capsule.body import body_id, seal_body
 from escrow.capsule.chain import message_key
@@ -154,11 +155,12 @@ async def deliver_forgery(stage: Stage, victim: Node, forgery: Forgery, ingest_t
         relay_sig=relay_sig,
     )
     before = await victim.ask(victim.party, GetInbox(0))
-    alarms = len((await victim.ask(victim.party, GetStatus())).alarms)  # type: ignore[attr-defined]
+    status: Any = await victim.ask(victim.party, GetStatus())
+    alarms = len(status.alarms)
     todo = Todo(1 << 62, Party("relay"), Fetch(me.mail, 1))
     await victim.step(Answered(todo, Fetched((Delivery(me.mail, delivery, None),))))
     after = await victim.ask(victim.party, GetInbox(0))
     status = await victim.ask(victim.party, GetStatus())
-    if after != before or len(status.alarms) == alarms:  # type: ignore[attr-defined]
+    if after != before or len(status.alarms) == alarms:
         return ""
-    return str(status.alarms[-1].reason)  # type: ignore[attr-defined]
+    return str(status.alarms[-1].reason)

@@ -1,6 +1,7 @@
 """The stage of the World: all parties in this thread, no process, no socket, time as fast as it can be computed."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from escrow.crypto.sign import SigningKey
 from escrow.ids import Millis, Party
@@ -29,10 +30,14 @@ class WorldStage:
         """See ``Stage.advance_to``."""
         self.world.advance_to(when)
 
+    async def settle(self) -> None:
+        """See ``Stage.settle``."""
+        self.world.settle()
+
     async def committee(self) -> int:
         """See ``Stage.committee``."""
         self.world.make_committee_key()
-        return 1 + max(self.world.ask(party, GetCommittee()).run for party in self.genesis.custodian_keys)
+        return 1 + max(int(self.world.ask(party, GetCommittee()).run) for party in self.genesis.custodian_keys)
 
     async def register(self, names: Sequence[str]) -> None:
         """See ``Stage.register``."""
@@ -48,8 +53,10 @@ class WorldStage:
         return self.world.agency(name)
 
     async def call(self, origin: str, to: str, call: Call) -> Reply:
-        """See ``Stage.call``."""
-        return await self.world.network.call(Party(origin), Party(to), call)
+        """See ``Stage.call``; what the other side then owes, it delivers at once, as its service would."""
+        reply = await self.world.network.call(Party(origin), Party(to), call)
+        await self.world[to].pump()
+        return reply
 
     def person_key(self, name: str) -> SigningKey:
         """See ``Stage.person_key``."""
@@ -67,5 +74,5 @@ class WorldStage:
 
     async def log_size(self) -> int:
         """See ``Stage.log_size``."""
-        head = await self.call("person/laboratory", "log", GetHead(0, 0))
-        return Checkpoint.parse(Note.parse(head.note).text).size  # type: ignore[attr-defined]
+        head: Any = await self.call("person/laboratory", "log", GetHead(0, 0))
+        return Checkpoint.parse(Note.parse(head.note).text).size

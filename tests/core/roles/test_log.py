@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escrow.errors import EscrowError, Reason
-from escrow.roles.calls import Append, GetHead, GetPath, GetRecord, GetUpdate, Lookup
+from escrow.ids import Party
+from escrow.roles.calls import Append, Call, Cosigned, GetHead, GetPath, GetRecord, GetUpdate, Lookup, Reply
 from escrow.roles.publishing import TREE
 from escrow.tlog.entry import Entry, EntryType
 from escrow.tlog.merkle import leaf_hash, verify_consistency, verify_inclusion
@@ -46,7 +47,7 @@ def test_the_log_takes_nothing_from_the_unentitled_and_no_bad_entry_fails_its_ne
     stranger = Entry.make(EntryType.WARRANT_SEALED, b"seal", phone.account_key, origin)
     relay_posing = town.entry("relay", EntryType.DENIAL, b"denial")
     elsewhere = Entry.make(EntryType.DKG_COMMIT, b"1", town.key("custodian/1"), "another log")
-    forged = dkg(town, 3)[:-1] + b"\x00"
+    forged = dkg(town, 3)[:-1] + b"\xff"
     reasons = town.append(dkg(town, 1), stranger, relay_posing, elsewhere, forged, b"noise", dkg(town, 2))
     assert reasons == ("", "ENTRY_REFUSED", "ENTRY_REFUSED", "SIGNATURE_INVALID", "SIGNATURE_INVALID", "MALFORMED", "")
     assert head_of(town).size == 3
@@ -195,12 +196,22 @@ def test_a_log_that_forgot_what_witnesses_recorded_learns_it_from_them() -> None
     assert head_of(town).size == 3
 
 
-def test_a_late_cosignature_joins_the_head() -> None:
+def test_a_head_is_there_with_the_quorum_and_later_cosignatures_join_it() -> None:
     town = Town()
-    head = head_of(town)
-    town.advance(1)
-    assert head.note.count(b"\n\xe2\x80\x94 ") == 4, "a quorum is enough to publish"
-    assert head_of(town).note.count(b"\n\xe2\x80\x94 ") == 5, "the fourth witness answered afterwards"
+    assert town.genesis.quorum == 3
+    assert head_of(town).note.count(b"\n\xe2\x80\x94 ") == 1 + 4
+
+
+def test_a_witness_that_answers_nonsense_costs_its_own_cosignature_alone() -> None:
+    town = Town()
+
+    def spoil(_origin: Party, to: Party, _call: Call, reply: Reply) -> Reply:
+        if to == "witness/1" and isinstance(reply, Cosigned):
+            return Cosigned(reply.line[:-8] + b"AAAAAA=\n", reply.size)
+        return reply
+
+    town.network.on_reply = spoil
+    assert head_of(town).note.count(b"\n\xe2\x80\x94 ") == 1 + 3
 
 
 def test_what_is_not_there_is_not_found() -> None:

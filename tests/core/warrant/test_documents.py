@@ -62,7 +62,7 @@ WRONG: dict[str, tuple[dict[str, Any], Reason]] = {
     "everybody, beside Bob": ({"targets": (BOB, Target(account="ALL", device=None))}, Reason.WILDCARD),
     "a target without digits": ({"targets": (Target(account="bob", device=None),)}, Reason.SCHEMA_INVALID),
     "a device of a conversation": (
-        {"direction": "CONVERSATION_OF", "targets": (Target(account=TARGET.hex(), device=1),)},
+        {"direction": "CONVERSATION_OF", "targets": (CAROL, Target(account=TARGET.hex(), device=1))},
         Reason.SCHEMA_INVALID,
     ),
     "tags that do not exist yet": ({"kind": "PROSPECTIVE", "conv_tags": ("aa" * 32,)}, Reason.SCHEMA_INVALID),

@@ -1,0 +1,117 @@
+"""From produced items to release requests: one committee each, no capsule split, none beyond the warrant's quota."""
+
+import hashlib
+from collections.abc import Iterator
+from itertools import groupby
+
+from escrow.crypto.coins import Coins
+from escrow.ids import Party
+from escrow.roles.agency.collecting import members
+from escrow.roles.agency.state import (
+    ASKED,
+    Asked,
+    Investigation,
+    Said,
+    all_asked,
+    all_said,
+    mark_asked,
+    save_asked,
+    save_said,
+    unasked,
+)
+from escrow.roles.calls import Release
+from escrow.roles.lightview import LightView, committee_subject
+from escrow.roles.machine import Draft
+from escrow.tlog.entry import EntryType
+from escrow.warrant.item import Item
+from escrow.warrant.request import ReleaseRequest, sign_request
+from escrow.warrant.sealing import field_root, seal_tag
+
+MOST_ITEMS = 256
+MOST_BYTES = 8 << 20
+"""Bounds of one request."""
+
+
+def ask(draft: Draft, light: LightView, warrant_id: bytes, case: Investigation, coins: Coins) -> bool:
+    """Make requests of all produced items and owe them to their custodians.
+
+    False while a committee's key has yet to come from the log; the questions for it are owed then. Items that name a
+    committee which is not the authorised one are left alone.
+    """
+    policy = light.genesis.policy
+    by_period: dict[int, list[Item]] = {}
+    for item in unasked(draft, warrant_id):
+        by_period.setdefault(policy.period_of(item.terms.epoch), []).append(item)
+    complete = True
+    room = case.payload.max_capsules - sum(asked.count for _, asked in all_asked(draft, warrant_id))
+    for period, items in sorted(by_period.items()):
+        if not _know_committee(draft, light, period):
+            complete = False
+            continue
+        key = light.committee_key(draft, period)
+        mine = [item for item in items if key is not None and item.terms.committee_key_hash == key.hash]
+        for chunk in _chunks(mine, room):
+            request = _request(case, chunk, coins)
+            room -= request.count
+            asked = Asked(request.encode(), sign_request(case.request_key, request), period, request.count)
+            save_asked(draft, warrant_id, request.hash, asked)
+            for item in chunk:
+                mark_asked(draft, warrant_id, item)
+            owe_release(draft, light, warrant_id, asked)
+    return complete
+
+
+def owe_release(draft: Draft, light: LightView, warrant_id: bytes, asked: Asked) -> None:
+    """Owe a request to every custodian of its committee, unless it is owed already."""
+    request_hash = hashlib.sha256(asked.request_bytes).digest()
+    known = all_said(draft, warrant_id, request_hash)
+    for index, member in enumerate(members(light, asked), start=1):
+        if index not in known or known[index].outcome != ASKED:
+            save_said(draft, warrant_id, request_hash, index, Said(ASKED))
+            draft.owe(Party(member), Release(asked.request_bytes, asked.signature))
+
+
+def _know_committee(draft: Draft, light: LightView, period: int) -> bool:
+    """Whether key and shares of a period are proved to us; owes the questions if not."""
+    key = light.committee_key(draft, period)
+    if key is None:
+        light.want(draft, EntryType.COMMITTEE_KEY, committee_subject(light.genesis, period))
+        return False
+    if light.generation(draft, period) is None:
+        light.want(draft, EntryType.SHARE_GENERATION, key.hash)
+        return False
+    return True
+
+
+def _chunks(items: list[Item], room: int) -> Iterator[tuple[Item, ...]]:
+    """Cut items into requests, whole capsules each, at most ``room`` capsules in all."""
+    chunk: list[Item] = []
+    size = 0
+    for place, (_, group) in enumerate(groupby(items, key=lambda item: item.capsule_id)):
+        if place >= room:
+            break
+        together = list(group)
+        weight = sum(len(item.encode()) for item in together)
+        if chunk and (len(chunk) + len(together) > MOST_ITEMS or size + weight > MOST_BYTES):
+            yield tuple(chunk)
+            chunk, size = [], 0
+        chunk += together
+        size += weight
+    if chunk:
+        yield tuple(chunk)
+
+
+def _request(case: Investigation, items: tuple[Item, ...], coins: Coins) -> ReleaseRequest:
+    payload = case.payload
+    return ReleaseRequest(
+        seal_tag=seal_tag(payload.id),
+        salt=case.salt,
+        field_root=field_root(payload),
+        dsse=case.dsse,
+        request_id=coins.take("request-id", 16),
+        committee_key_hash=items[0].terms.committee_key_hash,
+        item_salt=coins.take("item-salt", 32),
+        items=items,
+        nonce=coins.take("nonce", 16),
+        expires=payload.not_after,
+    )

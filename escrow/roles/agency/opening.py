@@ -1,0 +1,87 @@
+"""From custodians' responses to text: combine, check by re-encryption, name who sent what does not verify, decrypt."""
+
+from collections.abc import Mapping
+
+from escrow.capsule.body import body_id, open_body
+from escrow.capsule.chain import message_key, next_chain_key
+from escrow.capsule.combine import open_capsule
+from escrow.capsule.receipt import Receipt
+from escrow.capsule.schemes import CommitteeContext, ShareRequest
+from escrow.committee.documents import ShareGeneration
+from escrow.crypto.hpke import RecipientKey
+from escrow.e2ee.content import decode_text
+from escrow.errors import EscrowError, Reason, RefusedError
+from escrow.roles.agency.commands import OpenedItem
+from escrow.secret import Secret
+from escrow.warrant.item import Item
+from escrow.warrant.release import ReleaseResponse, hpke_info
+from escrow.warrant.request import ReleaseRequest
+
+
+def read_response(
+    recipient: RecipientKey, request: ReleaseRequest, generation: ShareGeneration, index: int, sealed: bytes
+) -> ReleaseResponse:
+    """The response of custodian ``index``; ``SHARE_INVALID`` if it is none to this request."""
+    info = hpke_info(request.seal_tag, request.hash, generation.members[index - 1], generation.hash)
+    try:
+        response = ReleaseResponse.decode(recipient.open(info, sealed))
+    except EscrowError as error:
+        raise RefusedError(Reason.SHARE_INVALID, error.detail) from None
+    answers = response.index, response.generation_hash, response.request_hash, len(response.shares)
+    if answers != (index, generation.hash, request.hash, request.count):
+        raise RefusedError(Reason.SHARE_INVALID, f"custodian {index} answers something else")
+    return response
+
+
+def open_items(
+    context: CommitteeContext,
+    generation: ShareGeneration,
+    request: ReleaseRequest,
+    responses: Mapping[int, ReleaseResponse],
+) -> tuple[list[OpenedItem], frozenset[int]]:
+    """Every item of a request, opened or with the reason why not, and the indices of custodians with bad shares.
+
+    Raises ``NOT_ENOUGH_SHARES`` if fewer custodians than the threshold have answered.
+    """
+    if len(responses) < generation.threshold:
+        raise RefusedError(Reason.NOT_ENOUGH_SHARES, f"{len(responses)} of {generation.threshold}")
+    opened: list[OpenedItem] = []
+    culprits: set[int] = set()
+    items: dict[tuple[bytes, bytes], list[Item]] = {}
+    for item in request.items:
+        items.setdefault(item.capsule_id, []).append(item)
+    for place, capsule_id in enumerate(request.capsules):
+        first = items[capsule_id][0]
+        shares = {index: response.shares[place] for index, response in responses.items()}
+        wanted = ShareRequest(context, generation.hash, first.label, first.capsule, request.hash)
+        try:
+            combined = open_capsule(wanted, generation, shares)
+        except EscrowError as error:
+            culprits.update(int(name.partition("/")[2]) for name in error.culprits if name.startswith("custodian/"))
+            opened += [_not_opened(item, error.reason) for item in items[capsule_id]]
+            continue
+        culprits |= combined.culprits
+        opened += [_open(item, combined.seed) for item in items[capsule_id]]
+    return opened, frozenset(culprits)
+
+
+def _open(item: Item, seed: Secret) -> OpenedItem:
+    label_hash, _ = item.capsule_id
+    key = seed
+    for index in range(item.header.index):
+        key = next_chain_key(key, label_hash, index)
+    try:
+        padded = open_body(message_key(key, label_hash, item.header.index), item.body)
+        return _shown(item, decode_text(padded), "")
+    except EscrowError as error:
+        return _not_opened(item, error.reason)
+
+
+def _not_opened(item: Item, reason: Reason) -> OpenedItem:
+    return _shown(item, "", reason.name)
+
+
+def _shown(item: Item, text: str, reason: str) -> OpenedItem:
+    label, receipt = item.terms, Receipt.decode(item.receipt)
+    who = label.sender_account, label.sender_device, label.conv_tag
+    return OpenedItem(body_id(item.body), *who, receipt.ingest_seq, receipt.ingest_time, text, reason)

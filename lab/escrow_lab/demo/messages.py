@@ -1,0 +1,75 @@
+"""The first half of the story: people talk, and everything arrives."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from escrow.errors import Reason, UnavailableError
+from escrow.node import Node
+from escrow.roles.device.commands import GetInbox, GetStatus, Send, Sync
+from escrow.roles.device.state import load_me
+from escrow_lab.demo.narrator import Narrator
+from escrow_lab.demo.stage import Stage
+from escrow_lab.demo.workload import Message, Workload
+
+LEAD: Final = 24 * 3600
+"""The deployment's clock is this many seconds ahead of the workload's, which may start at 0: keys come first."""
+ATTEMPTS: Final = 8
+"""How often a device that could not reach its relay tries again at the end."""
+
+
+def lab_time(seconds: int) -> int:
+    """Workload seconds as ms of the deployment's clock."""
+    return 1000 * (LEAD + seconds)
+
+
+def workload_time(ms: int) -> int:
+    """The other way round."""
+    return ms // 1000 - LEAD
+
+
+async def send_all(stage: Stage, work: Workload, narrator: Narrator) -> None:
+    """Every message in order, each at its time; who has mail reads it before writing."""
+    unread: set[str] = set()
+    for done, message in enumerate(work.messages, start=1):
+        await stage.advance_to(lab_time(message.time))
+        sender = stage.device(message.source)
+        if message.source in unread:
+            await sender.run(Sync())
+            unread.discard(message.source)
+        await sender.run(Send(message.target, message.mode, message.text))
+        unread.add(message.target)
+        narrator.progress(done, len(work.messages), "messages")
+    for name in work.users:
+        await _finish(stage.device(name), name)
+    for name in work.users:
+        await stage.device(name).run(Sync())
+
+
+async def _finish(device: Node, name: str) -> None:
+    """Deliver what is left in a device's outbox: nothing a user has said may stay behind."""
+    for _ in range(ATTEMPTS):
+        await device.run(Sync())
+        status: Any = await device.ask(device.party, GetStatus())
+        if not status.queued and not status.unanswered:
+            if status.refused:
+                raise UnavailableError(Reason.UNAVAILABLE, f"{name}: a message was refused, {status.refused[0]}")
+            return
+    raise UnavailableError(Reason.UNAVAILABLE, f"{name} cannot deliver its messages")
+
+
+async def inboxes(stage: Stage, names: Iterable[str]) -> list[tuple[str, Message]]:
+    """What every user was shown: (owner, message)."""
+    shown = []
+    for name in names:
+        device = stage.device(name)
+        inbox: Any = await device.ask(device.party, GetInbox(0))
+        shown += [
+            (name, Message(workload_time(each.time), each.sender_name, name, each.mode, each.text))
+            for each in inbox.messages
+        ]
+    return shown
+
+
+async def account_of(device: Node) -> bytes:
+    """A registered user's account id."""
+    return (await device.read(load_me)).keys.account

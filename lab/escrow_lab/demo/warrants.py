@@ -1,0 +1,206 @@
+"""The second half of the story: what officers, the desk and the two locks do, each with its own key and certificate."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from escrow.capsule.combine import open_capsule
+from escrow.capsule.schemes import ShareRequest
+from escrow.crypto.hpke import RecipientKey
+from escrow.errors import EscrowError
+from escrow.roles.agency.commands import Execute, GetOpened, GetReport, NewApplication, OpenedItem, Report
+from escrow.roles.agency.opening import read_response
+from escrow.roles.agency.state import Investigation, all_asked, all_said, load_case
+from escrow.roles.authorised import context_of
+from escrow.roles.calls import Append, Call, GetCase, Release, ReleaseReply, SignCase
+from escrow.roles.lightview import LightView
+from escrow.roles.machine import Read
+from escrow.secret import Secret
+from escrow.tlog.entry import Entry, EntryType
+from escrow.warrant import dsse, strict
+from escrow.warrant.documents import PAYLOAD_TYPE, parse_warrant
+from escrow.warrant.item import Item
+from escrow.warrant.request import ReleaseRequest, sign_request
+from escrow.warrant.sealing import field_root, make_leaf, seal_tag
+from escrow_lab.demo.stage import Stage
+
+MOST_CAPSULES = 1_000_000
+INSTRUMENT = sha256(b"A study's instrument: no court has seen it.").digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an officer applies for: messages that ``account`` sent within ``window``; all times in ms."""
+
+    account: bytes
+    window: tuple[int, int]
+    not_before: int
+    not_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A filed application: whose it is, its id, and the bytes that the locks sign."""
+
+    agency: str
+    warrant_id: bytes
+    payload: bytes
+
+
+async def apply(stage: Stage, agency: str, terms: Terms) -> Application:
+    """File an application at the authority."""
+    wanted = NewApplication(
+        targets=(terms.account,),
+        window=terms.window,
+        not_before=terms.not_before,
+        not_after=terms.not_after,
+        max_capsules=MOST_CAPSULES,
+        instrument=INSTRUMENT,
+    )
+    applied: Any = await stage.agency(agency).run(wanted)
+    return Application(agency, applied.warrant_id, applied.payload)
+
+
+async def sign(stage: Stage, application: Application, role: str, person: str) -> None:
+    """A person reads the case at the desk and signs exactly what is there."""
+    case: Any = await stage.call(f"person/{person}", "authority", GetCase(application.warrant_id))
+    signature = dsse.sign(PAYLOAD_TYPE, case.payload, stage.person_key(person)).sig
+    await stage.call(f"person/{person}", "authority", SignCase(application.warrant_id, role, person, signature))
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A warrant as a request cites it."""
+
+    agency: str
+    case: Investigation
+    dsse: bytes
+    salt: bytes
+
+
+async def seal_with_one_lock(stage: Stage, application: Application, issuer: str) -> Sealed:
+    """A corrupt desk seals what only the issuer has signed, with the authority's own key."""
+    signature = dsse.sign(PAYLOAD_TYPE, application.payload, stage.person_key(issuer))
+    envelope = dsse.Envelope(PAYLOAD_TYPE, application.payload, (signature,)).encode()
+    salt = sha256(b"any salt will do").digest()
+    leaf = make_leaf(parse_warrant(application.payload), envelope, salt).encode()
+    origin = stage.genesis.log.origin
+    entry = Entry.make(EntryType.WARRANT_SEALED, leaf, stage.party_key("authority"), origin)
+    await stage.call("authority", "log", Append((entry,)))
+    await stage.settle()
+    case = await stage.agency(application.agency).read(lambda view: load_case(view, application.warrant_id))
+    return Sealed(application.agency, case, envelope, salt)
+
+
+async def request(stage: Stage, sealed: Sealed, items: Sequence[Item]) -> dict[str, str]:
+    """Ask every custodian for these items; what each answered: its reason, or ``""`` if it released."""
+    ordered = sorted(items, key=lambda item: item.order)
+    payload = sealed.case.payload
+    wanted = ReleaseRequest(
+        seal_tag=seal_tag(payload.id),
+        salt=sealed.salt,
+        field_root=field_root(payload),
+        dsse=sealed.dsse,
+        request_id=bytes(16),
+        committee_key_hash=ordered[0].terms.committee_key_hash,
+        item_salt=bytes(32),
+        items=tuple(ordered),
+        nonce=bytes(16),
+        expires=payload.not_after,
+    )
+    return await _ask_all(stage, sealed.agency, wanted.encode(), sign_request(sealed.case.request_key, wanted))
+
+
+async def execute(stage: Stage, agency: str, warrant_id: bytes) -> Report:
+    """Production, release and opening; what came of it."""
+    node = stage.agency(agency)
+    await node.run(Execute(warrant_id))
+    report = await node.ask(node.party, GetReport(warrant_id))
+    if not isinstance(report, Report):
+        raise AssertionError("a report is what was asked for")
+    return report
+
+
+async def opened(stage: Stage, agency: str, warrant_id: bytes) -> list[OpenedItem]:
+    """The messages that were opened."""
+    node = stage.agency(agency)
+    reply: Any = await node.ask(node.party, GetOpened(warrant_id))
+    return [item for item in reply.items if not item.reason]
+
+
+async def repeat(stage: Stage, agency: str, warrant_id: bytes) -> dict[str, str]:
+    """The first request of a warrant once more, byte for byte."""
+    data, signature = await stage.agency(agency).read(lambda view: _first_request(view, warrant_id))
+    return await _ask_all(stage, agency, data, signature)
+
+
+async def replays(
+    stage: Stage, agency: str, warrant_id: bytes, other: RecipientKey
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The first request again: with other bytes under its id, and with another recipient key in its warrant."""
+    node = stage.agency(agency)
+    data, _ = await node.read(lambda view: _first_request(view, warrant_id))
+    case = await node.read(lambda view: load_case(view, warrant_id))
+    first = ReleaseRequest.decode(data)
+    altered = _changed(first, nonce=b"another nonce!!!")
+    envelope = dsse.Envelope.parse(first.dsse)
+    payload = strict.tree(envelope.payload)
+    payload["recipient_hpke_key"] = other.public.hex()
+    forged = dsse.Envelope(PAYLOAD_TYPE, strict.encode(payload), envelope.signatures).encode()
+    rekeyed = _changed(first, dsse=forged, request_id=b"another request!")
+    answers = [
+        await _ask_all(stage, agency, each.encode(), sign_request(case.request_key, each)) for each in (altered, rekeyed)
+    ]
+    return answers[0], answers[1]
+
+
+async def released_seed(stage: Stage, agency: str, warrant_id: bytes) -> tuple[Item, Secret] | None:
+    """An item and the seed of its chain: what three custodians' shares give to an agency."""
+    light = LightView(stage.genesis)
+
+    def combine(view: Read) -> tuple[Item, Secret] | None:
+        case = load_case(view, warrant_id)
+        for request_hash, asked in all_asked(view, warrant_id):
+            key, generation = light.committee_key(view, asked.period), light.generation(view, asked.period)
+            if key is None or generation is None:
+                continue
+            wanted, item = asked.request, asked.request.items[0]
+            place = wanted.capsules.index(item.capsule_id)
+            responses = {
+                index: read_response(case.recipient_key, wanted, generation, index, said.sealed)
+                for index, said in all_said(view, warrant_id, request_hash).items()
+                if said.sealed
+            }
+            shares = {index: response.shares[place] for index, response in responses.items()}
+            context = context_of(stage.genesis, key)
+            share_request = ShareRequest(context, generation.hash, item.label, item.capsule, wanted.hash)
+            return item, open_capsule(share_request, generation, shares).seed
+        return None
+
+    return await stage.agency(agency).read(combine)
+
+
+async def _ask_all(stage: Stage, agency: str, data: bytes, signature: bytes) -> dict[str, str]:
+    answers = {}
+    for party in stage.genesis.custodian_keys:
+        answers[party] = await _ask(stage, agency, party, Release(data, signature))
+    return answers
+
+
+async def _ask(stage: Stage, agency: str, party: str, call: Call) -> str:
+    try:
+        reply = await stage.call(f"agency/{agency}", party, call)
+    except EscrowError as error:
+        return error.reason.name
+    return reply.reason if isinstance(reply, ReleaseReply) else "no answer"
+
+
+def _first_request(view: Read, warrant_id: bytes) -> tuple[bytes, bytes]:
+    _, asked = next(all_asked(view, warrant_id))
+    return asked.request_bytes, asked.signature
+
+
+def _changed(request: ReleaseRequest, **changes: Any) -> ReleaseRequest:
+    names = ReleaseRequest.__dataclass_fields__
+    return ReleaseRequest(**{**{name: getattr(request, name) for name in names}, **changes})

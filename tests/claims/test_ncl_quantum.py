@@ -1,0 +1,37 @@
+"""NCL-QUANTUM: whoever computes discrete logarithms, one day, reads what was recorded today, from public bytes alone."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escrow.crypto.group import SIZE, Scalar, base_mul, hash_to_scalar
+from escrow.secret import Secret
+from escrow.tags import T, Tag
+from tests.claims.keygen import committee
+from tests.claims.measures import Census, effort
+from tests.claims.messages import Message, read, send
+from tests.claims.sealing import numbers, seeds
+
+pytestmark = pytest.mark.claim("NCL-QUANTUM")
+
+HELD = committee()
+
+
+def logarithm(recorded: Message, seed: bytes) -> Scalar:
+    """Stands in for the machine: the logarithm of the capsule's u, which the sender knew."""
+    r = hash_to_scalar(Tag.TDH2_R, HELD.ctx.encode(), recorded.label, seed)
+    assert base_mul(r).encode() == recorded.capsule[SIZE : 2 * SIZE]
+    return r
+
+
+@effort(0.5)
+@given(numbers, seeds, st.binary(min_size=1, max_size=60))
+def test_one_logarithm_opens_one_capsule(census: Census, number: int, seed: bytes, text: bytes) -> None:
+    recorded = send(HELD, number, seed, text)
+    c, u = recorded.capsule[:SIZE], recorded.capsule[SIZE : 2 * SIZE]
+    shared = (logarithm(recorded, seed) * HELD.ctx.public).encode()
+    mask = hashlib.sha512(T(Tag.TDH2_KEM, HELD.ctx.encode(), recorded.label, u, shared)).digest()
+    assert read(recorded, Secret(bytes(a ^ b for a, b in zip(c, mask[:SIZE], strict=True)))) == text
+    census("read by logarithm")
