@@ -1,5 +1,6 @@
 """``doublelock chat``: a messenger on the command line. It always says whether an escrow holds a conversation."""
 
+import os
 import sys
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -68,7 +69,8 @@ def send(to: str, text: str | None, folder: Path, *, escrow: bool, as_json: bool
     may see the arguments of a command; they do not see standard input.
     """
     out = Output(as_json=as_json)
-    words = sys.stdin.read().removesuffix("\n") if text is None else text
+    to = _utf8(os.fsencode(to))
+    words = _utf8(sys.stdin.buffer.read().removesuffix(b"\n") if text is None else os.fsencode(text))
     out.remark(f"to {printable(to)}: {BADGES[escrow]}, {MEANINGS[escrow]}")
 
     async def command() -> None:
@@ -149,6 +151,13 @@ def _opened(folder: Path) -> "AbstractAsyncContextManager[Messenger]":
     from escrow_client.profile import Profile
 
     return Messenger.open(Profile.load(folder, "chat"))
+
+
+def _utf8(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise click.UsageError("names and messages are UTF-8 text") from None
 
 
 def _show(out: Output, place: int, message: "Shown") -> None:

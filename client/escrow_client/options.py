@@ -29,7 +29,7 @@ home_option = click.option(
 lab_option = click.option("--lab", is_flag=True, help="Go by the deployment's lab clock, as its parts must, too.")
 
 
-def moment(text: str) -> int:
+def moment_of(text: str) -> int:
     """A time in ms from an option: a number of ms, or ISO 8601 (UTC unless it says otherwise)."""
     if text.isascii() and text.isdigit() and len(text) <= 15:
         return int(text)
@@ -39,6 +39,17 @@ def moment(text: str) -> int:
         message = f"{text!r} is neither milliseconds nor a date like 2030-01-31T12:00"
         raise click.BadParameter(message) from None
     return int((point if point.tzinfo else point.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def warrant_of(text: str) -> bytes:
+    """The id of a warrant: 32 hexadecimal digits."""
+    try:
+        warrant_id = bytes.fromhex(text)
+    except ValueError:
+        warrant_id = b""
+    if len(warrant_id) != 16:
+        raise click.BadParameter(f"{text!r} is no id of a warrant: that has 32 hexadecimal digits")
+    return warrant_id
 
 
 def run(command: Callable[[], Coroutine[Any, Any, R]]) -> R:

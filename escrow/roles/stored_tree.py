@@ -22,7 +22,7 @@ class StoredTree:
     def grow(self, draft: Draft, leaf_hashes: Sequence[bytes]) -> int:
         """Add leaves; return the index of the first of them."""
         first = self.size(draft)
-        size, nodes = tree.append(first, leaf_hashes, self._reader(draft))
+        size, nodes = tree.append(first, leaf_hashes, self.reader(draft))
         for (level, index), node in nodes.items():
             draft.put(self._key(level, index), node)
         draft.put(self.name + b"/size", u64(size))
@@ -30,20 +30,22 @@ class StoredTree:
 
     def root(self, view: Read | Draft, size: int) -> bytes:
         """The root over the first ``size`` leaves."""
-        return tree.root(size, self._reader(view))
+        return tree.root(size, self.reader(view))
 
     def inclusion(self, view: Read | Draft, index: int, size: int) -> tuple[bytes, ...]:
         """The path of leaf ``index`` in the tree of ``size``; ``RefusedError(NOT_LOGGED)`` if it has none."""
-        return tree.inclusion(index, size, self._reader(view))
+        return tree.inclusion(index, size, self.reader(view))
 
     def consistency(self, view: Read | Draft, size1: int, size2: int) -> tuple[bytes, ...]:
         """The proof between two sizes; empty where none is needed: from the empty tree, or to the same size."""
-        return tree.consistency(size1, size2, self._reader(view)) if 0 < size1 < size2 else ()
+        return tree.consistency(size1, size2, self.reader(view)) if 0 < size1 < size2 else ()
 
     def _key(self, level: int, index: int) -> bytes:
         return self.name + b"/" + u8(level) + u64(index)
 
-    def _reader(self, view: Read | Draft) -> tree.ReadNode:
+    def reader(self, view: Read | Draft) -> tree.ReadNode:
+        """How ``escrow.tlog`` reads the nodes of this tree."""
+
         def read(level: int, index: int) -> bytes:
             node = view.get(self._key(level, index))
             if node is None:

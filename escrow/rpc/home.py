@@ -68,9 +68,9 @@ class Home:
         return LabClock(self.clock_path) if lab else system_clock
 
     def part_folder(self, party: Party) -> Path:
-        """Where a part keeps its state and its log lines; made if it is not there."""
+        """Where a part keeps its state and its log lines; made if it is not there, for its owner alone."""
         folder = self.folder / "log" if party == "log" else self.folder / "parts" / folder_of(party)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
     def keys_folder(self, party: Party) -> Path:

@@ -17,8 +17,8 @@ def serve() -> None:
 
 
 def _part(name: str, help_text: str, *, indexed: bool) -> None:
-    def command(home: Path, listen: str, *, index: int | None = None, lab: bool, as_json: bool) -> None:
-        _serve(name, home, listen, index, lab=lab, as_json=as_json)
+    def command(home: Path, listen: str, *, index: int | None = None, lab: bool, as_json: bool, with_parent: bool) -> None:
+        _serve(name, home, listen, index, lab=lab, as_json=as_json, with_parent=with_parent)
 
     options = [
         click.option(
@@ -38,6 +38,7 @@ def _part(name: str, help_text: str, *, indexed: bool) -> None:
         ),
         click.option("--lab", is_flag=True, help="Go by the deployment's lab clock, and answer laboratory calls."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON line when ready."),
+        click.option("--with-parent", is_flag=True, help="End when standard input ends: whoever started this is gone."),
     ]
     if indexed:
         options.append(
@@ -48,7 +49,7 @@ def _part(name: str, help_text: str, *, indexed: bool) -> None:
     serve.command(name, help=help_text)(command)
 
 
-def _serve(part: str, folder: Path, listen: str, index: int | None, *, lab: bool, as_json: bool) -> None:
+def _serve(part: str, folder: Path, listen: str, index: int | None, *, lab: bool, as_json: bool, with_parent: bool) -> None:
     # gRPC prints its own view of every refused handshake unless told so before it is loaded.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import asyncio
@@ -75,7 +76,7 @@ def _serve(part: str, folder: Path, listen: str, index: int | None, *, lab: bool
             click.echo(json.dumps(line))
         click.echo(f"{party} listens on {bound}", err=True)
 
-    asyncio.run(run(home, party, address, lab=lab, ready=ready))
+    asyncio.run(run(home, party, address, lab=lab, ready=ready, with_parent=with_parent))
 
 
 _part("relay", "Take, keep and deliver messages; produce what a warrant covers.", indexed=False)

@@ -1,6 +1,7 @@
 """One service from start to end: open the store, listen, announce, tick, and on a signal let go in order."""
 
 import asyncio
+import os
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -42,15 +43,25 @@ class Health(Protocol):
         ...
 
 
-async def serve(home: Home, party: Party, listen: tuple[str, int], *, lab: bool, ready: Callable[[str], None]) -> None:
-    """Serve ``party`` until SIGTERM or SIGINT. ``ready`` gets the bound address once calls are answered.
+async def serve(
+    home: Home,
+    party: Party,
+    listen: tuple[str, int],
+    *,
+    lab: bool,
+    ready: Callable[[str], None],
+    with_parent: bool = False,
+) -> None:
+    """Serve ``party`` until SIGTERM or SIGINT, or ``with_parent`` until standard input ends.
+
+    ``ready`` gets the bound address once calls are answered.
 
     Raises ``IntegrityError`` when the store or the log contradicts itself: the service has then stopped.
     """
     self_test()
     ended: asyncio.Future[IntegrityError | None] = asyncio.get_running_loop().create_future()
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_stopped_by_signals(ended))
+        await stack.enter_async_context(_stopped_by_signals(ended, with_parent=with_parent))
         address = await _start(stack, home, party, listen, lab=lab, ended=ended)
         ready(address)
         failure = await ended
@@ -131,12 +142,21 @@ async def _cancel(task: "asyncio.Task[None]") -> None:
 
 
 @asynccontextmanager
-async def _stopped_by_signals(ended: "asyncio.Future[IntegrityError | None]") -> AsyncIterator[None]:
+async def _stopped_by_signals(
+    ended: "asyncio.Future[IntegrityError | None]", *, with_parent: bool
+) -> AsyncIterator[None]:
     def stop() -> None:
         if not ended.done():
             ended.set_result(None)
 
+    def look_at_input() -> None:
+        if not os.read(0, 4096):
+            loop.remove_reader(0)
+            stop()
+
     loop = asyncio.get_running_loop()
+    if with_parent:
+        loop.add_reader(0, look_at_input)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     try:

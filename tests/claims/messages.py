@@ -1,4 +1,4 @@
-"""One escrowed message from end to end, without anybody between: what the sender makes and what the opened seed gives."""
+"""One escrowed message with nobody between: what the sender makes, and what the opened seed gives."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""NCL-QUANTUM: whoever computes discrete logarithms, one day, reads what was recorded today, from public bytes alone."""
+"""NCL-QUANTUM: whoever computes discrete logarithms one day reads what is recorded today, from public bytes alone."""
 
 import hashlib
 

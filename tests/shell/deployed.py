@@ -1,7 +1,10 @@
 """A deployment under test: its processes, its clock, and short ways to ask its parts."""
 
 import asyncio
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +38,16 @@ class Deployed:
                 await transport.close()
 
         return asyncio.run(story())
+
+    @contextmanager
+    def without(self, party: str) -> Iterator[None]:
+        """Kill a part with signal 9, and start it again at the end."""
+        part = self.parts[party]
+        part.stop(signal.SIGKILL)
+        try:
+            yield
+        finally:
+            part.restart()
 
     def wait_for_committee(self) -> None:
         """Until every custodian has its share of the present period."""

@@ -14,7 +14,6 @@ import pytest
 
 from escrow.cli import run
 from escrow.errors import Kind, Reason
-from escrow.rpc.home import Home
 from escrow.store.sqlite import SqliteStore
 from escrow_client.api import Deployment, Messenger, Profile
 from tests.shell.deployed import Deployed
@@ -151,9 +150,7 @@ def test_what_cannot_be_sent_at_all_is_refused_and_forgotten(user: MakeUser) -> 
 
 def test_a_message_waits_while_the_relay_is_down(user: MakeUser, deployment: Deployed) -> None:
     alice, bob = user("alice"), user("bob")
-    relay = deployment.parts["relay"]
-    relay.stop_hard()
-    try:
+    with deployment.without("relay"):
         waiting = alice.chat("send", bob.name, "patience", "--escrow")
         assert waiting.code == Kind.UNAVAILABLE
         assert Reason.UNAVAILABLE.sentence.rstrip(".") in waiting.err
@@ -161,8 +158,6 @@ def test_a_message_waits_while_the_relay_is_down(user: MakeUser, deployment: Dep
         assert "hint:" in waiting.err
         assert "1 waiting" in alice.chat("status").err
         assert alice.chat("recv").code == Kind.UNAVAILABLE
-    finally:
-        relay.restart()
     resent = alice.chat("recv", "--json")
     assert resent.code == 0
     assert resent.only("outcome") == [{"schema_version": 1, "event": "outcome", "sent": 1, "waiting": 0, "refused": 0}]
@@ -176,13 +171,9 @@ def test_a_registration_is_finished_by_repeating_it(
     doublelock: Command, deployment: Deployed, tmp_path: Path, user: MakeUser
 ) -> None:
     alice, late = user("alice"), User(doublelock, deployment, tmp_path, "late")
-    relay = deployment.parts["relay"]
-    relay.stop_hard()
-    try:
+    with deployment.without("relay"):
         assert late.register().code == Kind.UNAVAILABLE
         assert "registration is not finished" in late.chat("status").out
-    finally:
-        relay.restart()
     (first,) = late.register().rows
     (again,) = late.register().rows
     assert first == again

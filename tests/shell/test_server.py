@@ -4,7 +4,9 @@ import asyncio
 import json
 import signal
 import socket
+import stat
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -303,6 +305,28 @@ def test_a_deployment_is_made_once(tmp_path: Path) -> None:
     assert Home(tmp_path / "home").credentials(LOG) == certificate
     assert first.identity(LOG).public == first.genesis.log_key.public
     assert first.person("judge-imani").public in first.genesis.issuers.keys
+
+
+def test_processes_that_start_together_make_one_deployment(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as executor:
+        homes = list(executor.map(ensure, [tmp_path / "home"] * 4))
+    assert len({home.genesis.hash for home in homes}) == 1
+    assert homes[0].identity(LOG).public == homes[0].genesis.log_key.public
+
+
+def test_a_deployment_that_was_interrupted_is_made_anew(tmp_path: Path) -> None:
+    first = ensure(tmp_path)
+    assert first.genesis.hash
+    first.genesis_path.unlink()
+    again = ensure(tmp_path)
+    assert again.genesis.hash != first.genesis.hash
+    assert again.identity(LOG).public == again.genesis.log_key.public
+    assert again.credentials(LOG).root == again.issue(ONLOOKER).root
+
+
+def test_what_a_part_keeps_is_for_its_owner_alone(home: Home) -> None:
+    for secret in (home.part_folder(LOG), home.keys_folder(LOG) / "seed", home.folder / "people" / "judge-imani"):
+        assert stat.S_IMODE(secret.stat().st_mode) & 0o077 == 0
 
 
 def test_every_part_has_its_own_identity(home: Home) -> None:

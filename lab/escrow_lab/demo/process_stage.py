@@ -6,9 +6,12 @@ would run them.
 
 import asyncio
 import secrets
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -176,13 +179,15 @@ def _entropy() -> bytes:
 
 
 def _copy(path: Path) -> MemoryStore:
-    """The whole state in a database file, consistent, without disturbing its writer."""
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
-        values = dict(database.execute("SELECT key, value FROM kv"))
-        streams: dict[str, list[bytes]] = {}
-        for name, record in database.execute("SELECT name, value FROM stream ORDER BY name, seq"):
-            streams.setdefault(name, []).append(record)
-    database.close()
+    """The whole state in a database file: the part's process holds the file alone, a thief takes the disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{path}{suffix}", folder)
+        with closing(sqlite3.connect(Path(folder) / path.name)) as database:
+            values = dict(database.execute("SELECT key, value FROM kv"))
+            streams: dict[str, list[bytes]] = {}
+            for name, record in database.execute("SELECT name, value FROM stream ORDER BY name, seq"):
+                streams.setdefault(name, []).append(record)
     copy = MemoryStore()
     copy.restore((values, streams))
     return copy

@@ -128,8 +128,7 @@ def test_only_the_first_seal_of_a_tag_counts_and_orders_follow_in_log_order() ->
     town.catch_up("watcher")
     first_seen = town.now - town.now % 1000
     town.advance(2 * DAY)
-    people = {name: seed for name, seed in town.founding.people.items()}
-    judge, commissioner = (type(town.key("log")).from_seed(people[name]) for name in (ISSUERS[0], APPROVERS[0]))
+    judge, commissioner = (town.person(name) for name in (ISSUERS[0], APPROVERS[0]))
     suspended = Order.signed(EntryType.SUSPENSION, TAG, judge)
     resumed = Order.signed(EntryType.RESUMPTION, TAG, judge, commissioner)
     half = Order.signed(EntryType.RESUMPTION, TAG, judge)
@@ -236,32 +235,32 @@ def test_entries_that_do_not_count_are_kept_as_leaves_and_ignored() -> None:
     assert follower.seal(view(town), TAG) is None
 
 
-FORGERIES: dict[str, tuple[Callable[[Town, Forger, list[bytes]], Update], Reason]] = {
+FORGERIES: dict[str, tuple[Callable[[Forger, list[bytes]], Update], Reason]] = {
     "a fork": (
-        lambda town, forger, held: Update(len(held), (b"x",), forger.note([b"other", *held[1:], b"x"]), ()),
+        lambda forger, held: Update(len(held), (b"x",), forger.note([b"other", *held[1:], b"x"]), ()),
         Reason.LOG_INCONSISTENT,
     ),
     "another tree of the same size": (
-        lambda town, forger, held: Update(len(held), (), forger.note([b"other", *held[1:]]), ()),
+        lambda forger, held: Update(len(held), (), forger.note([b"other", *held[1:]]), ()),
         Reason.LOG_INCONSISTENT,
     ),
     "a shrunken log": (
-        lambda town, forger, held: Update(len(held), (), forger.note(held[:1]), ()),
+        lambda forger, held: Update(len(held), (), forger.note(held[:1]), ()),
         Reason.LOG_INCONSISTENT,
     ),
     "an entry that was not signed for": (
-        lambda town, forger, held: Update(len(held), (b"y",), forger.note([*held, b"x"]), ()),
+        lambda forger, held: Update(len(held), (b"y",), forger.note([*held, b"x"]), ()),
         Reason.LOG_INCONSISTENT,
     ),
     "entries kept back": (
-        lambda town, forger, held: Update(len(held), (), forger.note([*held, b"x"]), ()),
+        lambda forger, held: Update(len(held), (), forger.note([*held, b"x"]), ()),
         Reason.LOG_STALE,
     ),
     "too few witnesses": (
-        lambda town, forger, held: Update(len(held), (b"x",), forger.note([*held, b"x"], 2), ()),
+        lambda forger, held: Update(len(held), (b"x",), forger.note([*held, b"x"], 2), ()),
         Reason.QUORUM_MISSING,
     ),
-    "no note": (lambda town, forger, held: Update(len(held), (b"x",), b"", ()), Reason.MALFORMED),
+    "no note": (lambda forger, held: Update(len(held), (b"x",), b"", ()), Reason.MALFORMED),
 }
 
 
@@ -274,7 +273,7 @@ def test_a_lie_is_refused_and_leaves_everything_as_it_was(name: str) -> None:
     held = [leaf_of(view(town), n) for n in range(2)]
     before = follower.head(view(town))
     forger = Forger(town)
-    forger.serve(lambda _: forge(town, forger, held))
+    forger.serve(lambda _: forge(forger, held))
     with pytest.raises(EscrowError) as caught:
         town.catch_up("watcher")
     assert caught.value.reason is reason

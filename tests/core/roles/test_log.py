@@ -140,34 +140,34 @@ def test_whoever_wants_a_fresher_head_gets_one() -> None:
 
 def test_without_a_quorum_there_is_an_error_and_with_it_again_a_head() -> None:
     town = Town()
-    town.network.down |= {"witness/1", "witness/2"}
+    town.take_down("witness/1", "witness/2")
     for _ in range(2):
         with pytest.raises(EscrowError) as caught:
             head_of(town)
         assert caught.value.reason is Reason.QUORUM_MISSING
-    town.network.down.clear()
+    town.take_down()
     assert head_of(town).size == 1
 
 
 def test_without_a_quorum_an_older_head_serves_while_it_is_fresh() -> None:
     town = Town()
     before = head_of(town)
-    town.network.down |= {"witness/1", "witness/2"}
+    town.take_down("witness/1", "witness/2")
     town.append(dkg(town, 1))
     assert head_of(town).size == before.size
     town.advance(2 * MINUTE)
     with pytest.raises(EscrowError) as caught:
         head_of(town)
     assert caught.value.reason is Reason.QUORUM_MISSING
-    town.network.down.clear()
+    town.take_down()
     assert head_of(town).size == before.size + 1
 
 
 def test_one_witness_down_costs_one_cosignature() -> None:
     town = Town()
-    town.network.down.add("witness/4")
+    town.take_down("witness/4")
     assert head_of(town).note.count(b"\n\xe2\x80\x94 ") == 4
-    town.network.down.clear()
+    town.take_down()
     town.append(dkg(town, 1))
     assert head_of(town).note.count(b"\n\xe2\x80\x94 ") in (4, 5)
 
@@ -175,11 +175,11 @@ def test_one_witness_down_costs_one_cosignature() -> None:
 def test_a_witness_that_was_away_is_asked_again_from_where_it_stood() -> None:
     town = Town()
     head_of(town)
-    town.network.down |= {"witness/4"}
+    town.take_down("witness/4")
     for n in range(3):
         town.append(dkg(town, n))
         head_of(town)
-    town.network.down = {"witness/3"}
+    town.take_down("witness/3")
     town.append(dkg(town, 9))
     assert head_of(town).size == 5
 

@@ -4,7 +4,7 @@ Phones are hand-driven: their envelopes are any bytes, since nobody here opens o
 """
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -114,6 +114,13 @@ class Town:
     def key(self, party: str) -> SigningKey:
         return SigningKey.from_seed(self.founding.parties[Party(party)])
 
+    def person(self, name: str) -> SigningKey:
+        return SigningKey.from_seed(self.founding.people[name])
+
+    def take_down(self, *parties: str) -> None:
+        """These, and no others, are out of reach from now on."""
+        self.network.down = {Party(party) for party in parties}
+
     def add(self, party: str, role: Role) -> Node:
         entropy = SeededEntropy(b"town", party)
         node = Node(Party(party), role, MemoryStore(), self.network, self.clock, entropy)
@@ -198,12 +205,10 @@ class Phone:
     name: str
     number: DeviceNo = DeviceNo(1)
     sent: int = 0
-    keys: IdentityKeys = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.keys = IdentityKeys.make(
-            self.account, self.number, hashlib.sha256(f"{self.name}/{self.number}".encode()).digest()
-        )
+    @property
+    def keys(self) -> IdentityKeys:
+        return identity_keys(self.name, self.number)
 
     @property
     def account_key(self) -> SigningKey:
@@ -225,7 +230,7 @@ class Phone:
         return Entry.make(EntryType.DEVICE_LIST, devices.encode(), self.account_key, self.town.genesis.log.origin)
 
     def enrolment(self, count: int = 1, name: str | None = None) -> Enroll:
-        _, published = prekeys(self.keys, count, self.town.now)
+        _, published = prekeys(self.name, self.number, count, self.town.now)
         return Enroll(name or self.name, published.static, published.ec, published.kem)
 
     def register(self, *others: "Phone") -> "Phone":
@@ -327,12 +332,14 @@ class Letter:
 
 
 @cache
-def prekeys(keys: IdentityKeys, count: int, now: int) -> Any:
-    return make_prekeys(b"k" * 32, keys, count, now, [(0, bytes(32))])
+def identity_keys(name: str, device: DeviceNo) -> IdentityKeys:
+    account = account_id(SigningKey.from_seed(hashlib.sha256(name.encode()).digest()).public)
+    return IdentityKeys.make(account, device, hashlib.sha256(f"{name}/{device}".encode()).digest())
 
 
-def called(event: Call) -> Called:
-    return Called(Party("person/onlooker"), event)
+@cache
+def prekeys(name: str, device: DeviceNo, count: int, now: int) -> Any:
+    return make_prekeys(b"k" * 32, identity_keys(name, device), count, now, [(0, bytes(32))])
 
 
-__all__ = ["DAY", "HOUR", "MINUTE", "START", "Letter", "Phone", "Town", "Watcher", "called", "founded"]
+__all__ = ["DAY", "HOUR", "MINUTE", "START", "Letter", "Phone", "Town", "Watcher", "founded"]

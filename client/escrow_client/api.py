@@ -1,0 +1,16 @@
+"""The clients as a library: a messenger, an agency's desk, and a person who holds a lock; all of them asynchronous.
+
+deployment = Deployment.open(Path("home"))
+profile = Profile.make(Path("alice"), "chat", "alice", deployment.home)
+async with Messenger.open(profile, deployment) as alice:
+await alice.register()
+await alice.send("bob", "Are you coming?", escrow=True)
+"""
+
+from escrow_client.deployment import Deployment
+from escrow_client.investigator import Investigator
+from escrow_client.messenger import Messenger
+from escrow_client.official import Official
+from escrow_client.profile import Profile
+
+__all__ = ["Deployment", "Investigator", "Messenger", "Official", "Profile"]

@@ -1,0 +1,104 @@
+"""An agency's desk: the agency role over its own store, its own certificate and gRPC."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Self, cast, final
+
+from escrow.errors import EscrowError, Reason, RefusedError
+from escrow.ids import Party
+from escrow.node import Node
+from escrow.roles.agency import Agency
+from escrow.roles.agency.commands import (
+    Applied,
+    Execute,
+    GetOpened,
+    GetReport,
+    NewApplication,
+    Opened,
+    Refresh,
+    Report,
+)
+from escrow.roles.agency.state import load_case
+from escrow.roles.calls import Call, Found, Lookup, Reply
+from escrow.warrant.documents import WarrantPayload
+from escrow_client.deployment import Deployment
+from escrow_client.line import Line
+from escrow_client.profile import Profile
+
+RELAY = Party("relay")
+
+
+@final
+class Investigator:
+    """One agency at work. Commands may be given from many tasks; they are carried out one after the other."""
+
+    def __init__(self, node: Node, line: Line) -> None:
+        self.node = node
+        self._line = line
+        self._one_at_a_time = asyncio.Lock()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, profile: Profile, deployment: Deployment | None = None) -> AsyncIterator[Self]:
+        """The desk of ``profile``; ``deployment`` is shared where many clients live in one process.
+
+        Raises ``STORE_UNAVAILABLE`` while another process uses the desk, and what ``Deployment.open`` raises.
+        """
+        deployment = deployment or Deployment.open(profile.home, lab=profile.lab)
+        profile.check(deployment.genesis)
+        async with AsyncExitStack() as stack:
+            store = deployment.store(profile.store)
+            stack.push_async_callback(store.close)
+            line = Line()
+            stack.push_async_callback(line.close)
+            party = Party(f"agency/{profile.name}")
+            line.connect(deployment.transport(deployment.credentials(party, profile.identity)))
+            yield cls(deployment.node(party, Agency(deployment.genesis, profile.name), store, line), line)
+
+    async def account_of(self, name: str) -> bytes:
+        """The account (32 bytes) that the relay says is behind ``name``, or that ``name`` is in hex; ``NOT_FOUND``."""
+        if len(name) == 64 and set(name) <= set("0123456789abcdef"):
+            return bytes.fromhex(name)
+        return cast(Found, await self._line.call(self.node.party, RELAY, Lookup(name))).account
+
+    async def apply(self, application: NewApplication) -> Report:
+        """File an application with the authority. Raises what the policy does not admit, or why it was refused.
+
+        While the authority is out of reach the application waits here, and goes out with a later command.
+        """
+        applied = cast(Applied, await self._command(application))
+        report = await self.report(applied.warrant_id)
+        if report.refused:
+            raise RefusedError(Reason[report.refused], applied.warrant_id.hex())
+        return report
+
+    async def execute(self, warrant_id: bytes) -> Report:
+        """Obtain and open what the warrant covers, as far as the custodians release it. May be repeated."""
+        await self._command(Execute(warrant_id))
+        return await self.report(warrant_id)
+
+    async def refresh(self, warrant_id: bytes) -> Report:
+        """Ask the authority where the case stands."""
+        await self._command(Refresh(warrant_id))
+        return await self.report(warrant_id)
+
+    async def report(self, warrant_id: bytes) -> Report:
+        """What is known here of a warrant, asking nobody; ``NOT_FOUND``."""
+        return cast(Report, await self.node.ask(self.node.party, GetReport(warrant_id)))
+
+    async def application(self, warrant_id: bytes) -> WarrantPayload:
+        """What was applied for; ``NOT_FOUND``."""
+        return await self.node.read(lambda view: load_case(view, warrant_id).payload)
+
+    async def opened(self, warrant_id: bytes) -> Opened:
+        """Everything that was opened under a warrant."""
+        return cast(Opened, await self.node.ask(self.node.party, GetOpened(warrant_id)))
+
+    def why_waiting(self) -> EscrowError | None:
+        """Whom we could not get an answer from, if that is why something waits."""
+        return self._line.why_waiting()
+
+    async def _command(self, call: Call) -> Reply:
+        async with self._one_at_a_time:
+            return await self.node.run(call)

@@ -1,0 +1,100 @@
+"""How a warrant, its execution and what it opened are printed, and which error an execution ends with."""
+
+from collections import Counter
+
+from escrow.errors import EscrowError, Reason, RefusedError
+from escrow.roles.agency.commands import OpenedItem, Report, RequestReport
+from escrow.roles.agency.state import ASKED, MISSING, RELEASED
+from escrow.warrant.documents import WarrantPayload
+from escrow_client.output import Output, moment, printable
+
+
+def print_standing(out: Output, payload: WarrantPayload, state: str, signers: tuple[str, ...]) -> None:
+    """Where a warrant stands and what it covers."""
+    targets = [target.account for target in payload.targets]
+    window, whose = payload.message_window, "sent by" if payload.direction == "SENT_BY" else "in conversations of"
+    out.data(
+        "warrant",
+        f"warrant {payload.warrant_id}: {state or 'not filed yet'}\n"
+        f"  signed by: {', '.join(signers) or 'nobody'}\n"
+        f"  covers: messages {whose} {', '.join(account[:8] for account in targets)}"
+        f" from {moment(window.start)} to {moment(window.end)}, at most {payload.max_capsules}\n"
+        f"  in force: from {moment(payload.not_before)} to {moment(payload.not_after)},"
+        f" and not before {payload.activation_delay_s} s after its seal is witnessed",
+        warrant=payload.warrant_id,
+        state=state,
+        signers=list(signers),
+        targets=targets,
+        direction=payload.direction,
+        start=window.start,
+        end=window.end,
+        not_before=payload.not_before,
+        not_after=payload.not_after,
+        activation_delay_s=payload.activation_delay_s,
+        max_capsules=payload.max_capsules,
+    )
+
+
+def print_release(out: Output, report: Report) -> None:
+    """What each custodian answered, request by request."""
+    for request in report.requests:
+        answers = {one.custodian: one.outcome for one in request.custodians}
+        out.data(
+            "release",
+            f"{request.opened} of {request.count} opened: {_listed(request)}",
+            request=request.request_hash.hex(),
+            count=request.count,
+            opened=request.opened,
+            reason=request.reason,
+            custodians=answers,
+            culprits=list(request.culprits),
+        )
+        missing = [name for name, outcome in answers.items() if outcome == MISSING]
+        if missing:
+            out.remark(f"out of reach: {', '.join(missing)}")
+        if request.culprits:
+            out.remark(f"sent shares that do not verify: {', '.join(request.culprits)}")
+
+
+def print_opened(out: Output, item: OpenedItem) -> None:
+    """One message that was opened, or why it was not."""
+    sender = item.sender_account.hex()
+    text = f"not opened: {item.reason}" if item.reason else printable(item.text)
+    out.data(
+        "opened",
+        f"{moment(item.ingest_time)}  {sender[:8]}  {text}",
+        sender=sender,
+        device=item.sender_device,
+        conversation=item.conv_tag.hex(),
+        time=item.ingest_time,
+        text=item.text,
+        reason=item.reason,
+        body=item.body_id.hex(),
+    )
+
+
+def failure(report: Report) -> EscrowError | None:
+    """Why an execution did not open everything it asked for: the refusal it met first."""
+    if report.refused:
+        return RefusedError(Reason[report.refused], f"warrant {report.warrant_id.hex()}")
+    failed = [request for request in report.requests if request.reason]
+    return _why(failed[0]) if failed else None
+
+
+def settled(report: Report) -> bool:
+    """Whether nothing of an execution is still under way."""
+    asked = sum(request.count for request in report.requests)
+    answered = all(one.outcome != ASKED for request in report.requests for one in request.custodians)
+    return answered and (asked > 0 or report.produced == 0)
+
+
+def _why(request: RequestReport) -> EscrowError:
+    """What most custodians gave as their reason, or that too few could be reached."""
+    said = Counter(one.outcome for one in request.custodians if one.outcome not in (RELEASED, MISSING, ASKED))
+    if said:
+        return RefusedError(Reason[said.most_common(1)[0][0]], _listed(request))
+    return RefusedError(Reason[request.reason], _listed(request))
+
+
+def _listed(request: RequestReport) -> str:
+    return ", ".join(f"{one.custodian} {one.outcome}" for one in request.custodians)

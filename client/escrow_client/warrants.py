@@ -1,0 +1,217 @@
+"""``doublelock warrant``: an agency applies and executes, and people sign for the two locks.
+
+Each of them has a command of their own because each is somebody else: nobody who applies may sign, and nobody who
+signs as issuer may sign as approver.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+import click
+
+from escrow_client.options import FOLDER, home_option, json_option, lab_option, moment_of, run, warrant_of
+from escrow_client.output import Output
+
+if TYPE_CHECKING:
+    from escrow.errors import EscrowError
+    from escrow.roles.calls import Case
+    from escrow_client.investigator import Investigator
+    from escrow_client.official import Official
+
+THIRTY_DAYS: Final = 30 * 86_400_000
+MOST_CAPSULES: Final = 1000
+
+warrant_argument = click.argument("warrant_id", type=warrant_of, metavar="WARRANT")
+person_option = click.option("--person", required=True, help="Who signs: a key of theirs lies in the deployment.")
+desk_option = click.option(
+    "--desk", type=FOLDER, required=True, envvar="DOUBLELOCK_DESK", show_envvar=True, help="Folder of the agency."
+)
+
+
+@click.group()
+def warrant() -> None:
+    """Apply for a warrant, issue and approve it, execute it. Research only."""
+
+
+@warrant.command()
+@home_option
+@desk_option
+@click.option("--agency", default="agency", show_default=True, help="Name of the agency.")
+@click.option("--target", "targets", multiple=True, required=True, help="A user (name or account id); repeatable.")
+@click.option("--from", "start", type=moment_of, metavar="TIME", required=True, help="Messages from this time on,")
+@click.option("--to", "end", type=moment_of, metavar="TIME", required=True, help="and before this one.")
+@click.option("--not-before", type=moment_of, metavar="TIME", help="Start of the warrant.  [default: now]")
+@click.option("--not-after", type=moment_of, metavar="TIME", help="End of the warrant.  [default: 30 days later]")
+@click.option("--max-capsules", type=click.IntRange(min=1), help="Most messages it may open.  [default: 1000]")
+@click.option("--whole-conversations", is_flag=True, help="Also what others wrote to the targets.")
+@click.option("--instrument", type=click.File("rb"), help="The legal instrument; the warrant names its hash.")
+@lab_option
+@json_option
+def apply(
+    home: Path,
+    desk: Path,
+    agency: str,
+    targets: tuple[str, ...],
+    start: int,
+    end: int,
+    not_before: int | None,
+    not_after: int | None,
+    max_capsules: int | None,
+    *,
+    whole_conversations: bool,
+    instrument: IO[bytes] | None,
+    lab: bool,
+    as_json: bool,
+) -> None:
+    """File an application with the authority and print the warrant's id.
+
+    Times are milliseconds of the deployment's clock, or dates (ISO 8601, UTC).
+    """
+    from escrow.roles.agency.commands import NewApplication
+    from escrow_client.deployment import Deployment
+    from escrow_client.investigator import Investigator
+    from escrow_client.profile import Profile
+
+    out, deployment = Output(as_json=as_json), Deployment.open(home, lab=lab)
+    profile, limits = Profile.make(desk, "agency", agency, deployment.home, lab=lab), deployment.genesis.policy.limits
+    begins = deployment.clock() if not_before is None else not_before
+    ends = begins + min(THIRTY_DAYS, limits.max_duration) if not_after is None else not_after
+
+    async def command() -> None:
+        async with Investigator.open(profile, deployment) as investigator:
+            application = NewApplication(
+                targets=tuple([await investigator.account_of(name) for name in targets]),
+                window=(start, end),
+                not_before=begins,
+                not_after=ends,
+                max_capsules=max_capsules or min(MOST_CAPSULES, limits.max_capsules),
+                instrument=hashlib.sha256(instrument.read() if instrument else b"").digest(),
+                direction="CONVERSATION_OF" if whole_conversations else "SENT_BY",
+            )
+            report = await investigator.apply(application)
+            warrant_id = report.warrant_id.hex()
+            out.data("applied", warrant_id, warrant=warrant_id)
+            if not report.state:
+                out.remark("written, but not filed: 'doublelock warrant show --desk' tries again")
+                raise _silence(investigator)
+            out.remark("filed; an issuer and then an approver must sign it")
+
+    run(command)
+
+
+@warrant.command()
+@warrant_argument
+@person_option
+@home_option
+@json_option
+def issue(warrant_id: bytes, person: str, home: Path, *, as_json: bool) -> None:
+    """Sign as issuer: the first lock."""
+    _at_the_desk(person, home, lambda official: official.issue(warrant_id), as_json=as_json)
+
+
+@warrant.command()
+@warrant_argument
+@person_option
+@home_option
+@json_option
+def approve(warrant_id: bytes, person: str, home: Path, *, as_json: bool) -> None:
+    """Sign as approver: the second lock. The authority then seals the warrant in the log."""
+    _at_the_desk(person, home, lambda official: official.approve(warrant_id), as_json=as_json)
+
+
+@warrant.command()
+@warrant_argument
+@person_option
+@home_option
+@json_option
+def cancel(warrant_id: bytes, person: str, home: Path, *, as_json: bool) -> None:
+    """Stop a warrant for good, as one who may issue or approve."""
+    _at_the_desk(person, home, lambda official: official.cancel(warrant_id), as_json=as_json)
+
+
+@warrant.command()
+@warrant_argument
+@desk_option
+@json_option
+def execute(warrant_id: bytes, desk: Path, *, as_json: bool) -> None:
+    """Obtain what the warrant covers, ask the custodians to release it, and print what was opened.
+
+    May be repeated: nothing is counted twice, and what has arrived since is added.
+    """
+    from escrow_client.warrant_output import failure, print_opened, print_release, settled
+
+    out = Output(as_json=as_json)
+
+    async def command() -> None:
+        async with _opened(desk) as investigator:
+            report = await investigator.execute(warrant_id)
+            print_release(out, report)
+            for item in (await investigator.opened(warrant_id)).items:
+                print_opened(out, item)
+            if (refusal := failure(report)) is not None:
+                raise refusal
+            if not settled(report):
+                raise _silence(investigator)
+            if not report.produced:
+                out.remark("the relay holds no message that the warrant covers")
+
+    run(command)
+
+
+@warrant.command()
+@warrant_argument
+@click.option("--desk", type=FOLDER, envvar="DOUBLELOCK_DESK", show_envvar=True, help="As the agency that applied.")
+@click.option("--person", help="As a person who may sign.")
+@click.option("--home", type=FOLDER, envvar="DOUBLELOCK_HOME", show_envvar=True, help="Folder of the deployment.")
+@json_option
+def show(warrant_id: bytes, desk: Path | None, person: str | None, home: Path | None, *, as_json: bool) -> None:
+    """Where a warrant stands: to the agency that applied (--desk), or to a person who may sign (--person, --home)."""
+    if person is not None and home is not None:
+        _at_the_desk(person, home, lambda official: official.case(warrant_id), as_json=as_json)
+    elif person is None and desk is not None:
+        run(lambda: _show(desk, warrant_id, Output(as_json=as_json)))
+    else:
+        raise click.UsageError("say who asks: --desk DIR, or --person NAME and --home DIR")
+
+
+async def _show(desk: Path, warrant_id: bytes, out: Output) -> None:
+    from escrow_client.warrant_output import failure, print_release, print_standing
+
+    async with _opened(desk) as investigator:
+        report = await investigator.refresh(warrant_id)
+        print_standing(out, await investigator.application(warrant_id), report.state, report.signers)
+        print_release(out, report)
+        if (refusal := failure(report)) is not None:
+            raise refusal
+
+
+def _at_the_desk(person: str, home: Path, act: "Callable[[Official], Awaitable[Case]]", *, as_json: bool) -> None:
+    """Let a person read or sign a case at the authority, and show it."""
+    from escrow.warrant.documents import parse_warrant
+    from escrow_client.deployment import Deployment
+    from escrow_client.official import Official
+    from escrow_client.warrant_output import print_standing
+
+    async def command() -> "Case":
+        async with Official.open(Deployment.open(home), person) as official:
+            return await act(official)
+
+    case = run(command)
+    print_standing(Output(as_json=as_json), parse_warrant(case.payload), case.state, case.signers)
+
+
+def _opened(desk: Path) -> "AbstractAsyncContextManager[Investigator]":
+    from escrow_client.investigator import Investigator
+    from escrow_client.profile import Profile
+
+    return Investigator.open(Profile.load(desk, "agency"))
+
+
+def _silence(investigator: "Investigator") -> "EscrowError":
+    """Who keeps something waiting."""
+    from escrow.errors import Reason, UnavailableError
+
+    return investigator.why_waiting() or UnavailableError(Reason.UNAVAILABLE, "what is needed is not in the log yet")

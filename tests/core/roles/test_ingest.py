@@ -1,0 +1,171 @@
+"""The relay's promise: every receipt is under a logged root in time, and no receipt is older than it says."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escrow.capsule.receipt import Receipt, ingest_leaf
+from escrow.errors import EscrowError, Reason
+from escrow.ids import Millis, Party
+from escrow.roles.calls import Append, AppendResult, Appended, Call, Produce, Reply
+from escrow.roles.follower import Follower
+from escrow.roles.ingest import TREE
+from escrow.roles.machine import Draft
+from escrow.roles.relay import Relay
+from escrow.tlog.merkle import leaf_hash, verify_inclusion
+from tests.core.roles.test_relay import Scene, result_of, scene
+from tests.core.roles.town import HOUR, MINUTE, TERMS, Phone, Town
+
+
+def relay_of(town: Town) -> Relay:
+    return Relay(town.genesis, town.key("relay"))
+
+
+def due(at: Scene) -> Millis | None:
+    return relay_of(at.town).next_due(Draft(at.town.store("relay")))
+
+
+def logged(at: Scene) -> int:
+    root = Follower(at.town.genesis).newest_root(at.town.store("relay"), at.town.genesis.relay.public)
+    return root.size if root else 0
+
+
+def say(at: Scene, count: int = 1) -> list[bytes]:
+    """Send some messages in the epoch of now; their receipts."""
+    route = at.alice.route(at.bob)
+    at.alice.ask(route)
+    return [result_of(at.alice.send(at.key, route, at.bob)).receipt for _ in range(count)]
+
+
+def test_a_root_is_due_one_cadence_after_the_oldest_receipt_and_logged_by_then() -> None:
+    at = scene()
+    assert due(at) is None
+    say(at)
+    first = at.town.now
+    at.town.advance(10 * MINUTE)
+    say(at)
+    assert due(at) == first + TERMS.ingest_cadence
+    at.town.tick("relay")
+    assert logged(at) == 0, "not before it is due"
+    at.town.advance(TERMS.ingest_cadence - 10 * MINUTE)
+    at.town.tick("relay")
+    assert logged(at) == 2
+    assert due(at) is None
+    at.town.tick("relay")
+    assert at.town.calls_to("log", Append) == 1, "and only once"
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3 * HOUR), st.booleans()), min_size=1, max_size=6))
+def test_every_receipt_lies_between_the_two_roots_around_it(steps: list[tuple[int, int, bool]]) -> None:
+    at = scene()
+    receipts: list[bytes] = []
+    for count, pause, catch_up in steps:
+        receipts += say(at, count)
+        at.town.advance(pause)
+        if catch_up:
+            at.town.catch_up("relay")
+        else:
+            at.town.tick("relay")
+    at.town.catch_up("relay")
+    follower, view, relay = Follower(at.town.genesis), at.town.store("relay"), at.town.genesis.relay.public
+    for encoded in receipts:
+        receipt = Receipt.decode(encoded)
+        root = follower.root_covering(view, relay, receipt.ingest_seq)
+        assert root is not None
+        assert root.after_ms < receipt.ingest_time <= root.time_ms
+        path = TREE.inclusion(view, receipt.ingest_seq, root.size)
+        verify_inclusion(leaf_hash(ingest_leaf(encoded)), receipt.ingest_seq, root.size, path, root.root)
+
+
+def test_a_relay_that_broke_its_promise_takes_no_more_escrowed_items_until_it_has_kept_it() -> None:
+    at = scene()
+    say(at)
+    at.town.advance(TERMS.most_inclusion_delay + 1)
+    at.town.take_down("log")
+    letter = at.letter().item()
+    with pytest.raises(EscrowError) as caught:
+        at.alice.submit(letter)
+    assert caught.value.reason is Reason.INGEST_BLOCKED
+    assert at.alice.submit(at.alice.plain(at.bob)).items[0].reason == "", "others are not held up"
+    at.town.take_down()
+    assert at.alice.submit(letter).items[0].reason == ""
+
+
+def test_where_the_log_refuses_its_roots_each_item_is_refused_by_name() -> None:
+    at = scene()
+    say(at)
+
+    def refuse(_origin: Party, _to: Party, call: Call, reply: Reply) -> Reply:
+        return Appended((AppendResult(0, "ENTRY_REFUSED"),)) if isinstance(call, Append) else reply
+
+    def withhold(_origin: Party, to: Party, call: Call) -> Call:
+        return Append(()) if isinstance(call, Append) and to == "log" else call
+
+    at.town.network.on_reply, at.town.network.on_call = refuse, withhold
+    at.town.advance(TERMS.most_inclusion_delay + 1)
+    items = (at.letter().item(), at.alice.plain(at.bob))
+    assert [one.reason for one in at.alice.submit(*items).items] == ["INGEST_BLOCKED", ""]
+    at.town.network.on_reply = lambda *parts: parts[-1]
+    at.town.network.on_call = lambda *parts: parts[-1]
+    at.town.tick("relay")
+    assert at.alice.submit(items[0]).items[0].reason == "", "the next root covers what was refused"
+
+
+def test_a_root_whose_answer_is_lost_is_delivered_again_and_logged_once() -> None:
+    at = scene()
+    say(at, 2)
+    at.town.take_down("log")
+    at.town.advance(TERMS.ingest_cadence)
+    at.town.tick("relay")
+    say(at)
+    at.town.tick("relay")
+    at.town.take_down()
+    at.town.catch_up("relay")
+    at.town.catch_up("relay")
+    assert logged(at) == 3
+
+
+def test_what_is_kept_is_forgotten_after_delivery_and_retention() -> None:
+    at = scene(relay_retention=HOUR)
+    (receipt,) = say(at)
+    key = b"item/" + Receipt.decode(receipt).ingest_seq.to_bytes(8, "big")
+    store = at.town.store("relay")
+    at.town.advance(5 * HOUR)
+    at.town.tick("relay")
+    assert store.get(key) is not None, "not before it is delivered"
+    fetch(at.bob, 1)
+    at.town.advance(HOUR - 1)
+    at.town.tick("relay")
+    assert store.get(key) is not None
+    at.town.advance(1)
+    at.town.tick("relay")
+    assert store.get(key) is None
+    assert not list(store.scan(b"about/"))
+    assert not list(store.scan(b"expires/"))
+
+
+def test_without_retention_nothing_outlives_delivery() -> None:
+    at = scene(relay_retention=0)
+    say(at)
+    fetch(at.bob, 1)
+    assert not list(at.town.store("relay").scan(b"item/"))
+
+
+def fetch(phone: Phone, start: int) -> None:
+    from escrow.roles.calls import Fetch
+
+    phone.ask(Fetch(start, 10))
+
+
+def test_nothing_is_produced_without_a_warrant() -> None:
+    at = scene()
+    say(at)
+    for dsse in (b"", b"{}"):
+        with pytest.raises(EscrowError) as caught:
+            at.town.ask("relay", Produce(dsse, bytes(32), 0), "agency/north")
+        assert caught.value.reason is Reason.SEAL_MISMATCH
+    with pytest.raises(EscrowError) as caught:
+        at.town.ask("relay", Produce(b"", bytes(32), 0), at.alice.party)
+    assert caught.value.reason is Reason.PERMISSION_DENIED
