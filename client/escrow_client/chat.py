@@ -41,14 +41,15 @@ def register(name: str, home: Path, folder: Path, *, lab: bool, as_json: bool) -
 
     Repeat the command to finish a registration that could not reach all parts.
     """
-    from escrow.rpc.home import Home
+    from escrow_client.deployment import Deployment
     from escrow_client.messenger import Messenger
     from escrow_client.profile import Profile
 
-    profile = Profile.make(folder, "chat", name, Home(home), lab=lab)
+    deployment = Deployment.open(home, lab=lab)
+    profile = Profile.make(folder, "chat", name, deployment)
 
     async def command() -> "Status":
-        async with Messenger.open(profile) as messenger:
+        async with Messenger.open(profile, deployment) as messenger:
             return await messenger.register()
 
     status = run(command)

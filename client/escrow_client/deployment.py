@@ -25,11 +25,12 @@ from escrow.warrant.genesis import Genesis
 class Deployment:
     """An opened deployment. One may serve any number of clients in one process.
 
-    ``executor`` is shared by their stores (none: a thread each). ``patience`` is how many seconds a call is repeated to
-    a part that cannot be reached.
+    ``lab``: it goes by the lab clock. ``executor`` is shared by their stores (none: a thread each). ``patience`` is how
+    many seconds a call is repeated to a part that cannot be reached.
     """
 
     home: Home
+    lab: bool
     clock: Callable[[], Millis]
     executor: Executor | None = None
     patience: float = 2.0
@@ -42,7 +43,7 @@ class Deployment:
         """
         home = Home(folder)
         home.genesis  # noqa: B018 - a folder without a deployment is noticed here, not in the middle of something
-        return cls(home, home.clock(lab=lab), executor, patience)
+        return cls(home, lab, home.clock(lab=lab), executor, patience)
 
     @property
     def genesis(self) -> Genesis:

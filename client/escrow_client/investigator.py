@@ -33,8 +33,9 @@ RELAY = Party("relay")
 class Investigator:
     """One agency at work. Commands may be given from many tasks; they are carried out one after the other."""
 
-    def __init__(self, node: Node, line: Line) -> None:
+    def __init__(self, node: Node, line: Line, threshold: int) -> None:
         self.node = node
+        self.threshold = threshold
         self._line = line
         self._one_at_a_time = asyncio.Lock()
 
@@ -54,7 +55,8 @@ class Investigator:
             stack.push_async_callback(line.close)
             party = Party(f"agency/{profile.name}")
             line.connect(deployment.transport(deployment.credentials(party, profile.identity)))
-            yield cls(deployment.node(party, Agency(deployment.genesis, profile.name), store, line), line)
+            node = deployment.node(party, Agency(deployment.genesis, profile.name), store, line)
+            yield cls(node, line, deployment.genesis.policy.t)
 
     async def account_of(self, name: str) -> bytes:
         """The account (32 bytes) that the relay says is behind ``name``, or that ``name`` is in hex; ``NOT_FOUND``."""

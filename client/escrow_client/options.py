@@ -18,7 +18,7 @@ profile_option = click.option(
     "--profile",
     "folder",
     type=FOLDER,
-    default=Path("~/.doublelock").expanduser(),
+    default=lambda: Path("~/.doublelock").expanduser(),
     envvar="DOUBLELOCK_PROFILE_DIR",
     show_envvar=True,
     help="Folder with your keys and messages.  [default: ~/.doublelock]",

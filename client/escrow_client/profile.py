@@ -11,9 +11,9 @@ from typing import Final, Literal, Self
 
 from escrow.errors import IntegrityError, Reason, RefusedError
 from escrow.rpc.files import write
-from escrow.rpc.home import Home
 from escrow.warrant import strict
 from escrow.warrant.genesis import Genesis
+from escrow_client.deployment import Deployment
 
 Kind = Literal["chat", "agency"]
 
@@ -58,14 +58,16 @@ class Profile:
         return cls(folder, kind, document.name, Path(document.home), document.lab, document.genesis)
 
     @classmethod
-    def make(cls, folder: Path, kind: Kind, name: str, home: Home, *, lab: bool) -> Self:
+    def make(cls, folder: Path, kind: Kind, name: str, deployment: Deployment) -> Self:
         """The profile in ``folder``; a new one where there is nothing. Making the same one again is fine.
 
         Raises ``NAME_TAKEN`` if it is somebody else's, and ``USAGE`` for an unusable name or folder.
         """
         if _NAME.fullmatch(name) is None:
             raise RefusedError(Reason.USAGE, "a name has 1 to 63 of a-z 0-9 . _ - and begins with a letter or digit")
-        wanted = cls(folder, kind, name, home.folder.resolve(), lab, home.genesis.hash.hex())
+        wanted = cls(
+            folder, kind, name, deployment.home.folder.resolve(), deployment.lab, deployment.genesis.hash.hex()
+        )
         if (folder / "profile.json").exists():
             present = cls.load(folder, kind)
             if present != wanted:

@@ -73,12 +73,12 @@ def print_opened(out: Output, item: OpenedItem) -> None:
     )
 
 
-def failure(report: Report) -> EscrowError | None:
-    """Why an execution did not open everything it asked for: the refusal it met first."""
+def failure(report: Report, threshold: int) -> EscrowError | None:
+    """Why an execution was not served in full: the first refusal it met, also of what it had been given before."""
     if report.refused:
         return RefusedError(Reason[report.refused], f"warrant {report.warrant_id.hex()}")
-    failed = [request for request in report.requests if request.reason]
-    return _why(failed[0]) if failed else None
+    reasons = ((request, _reason(request, threshold)) for request in report.requests)
+    return next((RefusedError(Reason[reason], _listed(request)) for request, reason in reasons if reason), None)
 
 
 def settled(report: Report) -> bool:
@@ -88,12 +88,11 @@ def settled(report: Report) -> bool:
     return answered and (asked > 0 or report.produced == 0)
 
 
-def _why(request: RequestReport) -> EscrowError:
-    """What most custodians gave as their reason, or that too few could be reached."""
-    said = Counter(one.outcome for one in request.custodians if one.outcome not in (RELEASED, MISSING, ASKED))
-    if said:
-        return RefusedError(Reason[said.most_common(1)[0][0]], _listed(request))
-    return RefusedError(Reason[request.reason], _listed(request))
+def _reason(request: RequestReport, threshold: int) -> str:
+    """What most custodians gave as their reason if too few released; else why the request is not opened, or empty."""
+    said = Counter(one.outcome for one in request.custodians)
+    denials = [outcome for outcome, _ in said.most_common() if outcome not in (RELEASED, MISSING, ASKED)]
+    return denials[0] if denials and said[RELEASED] < threshold else request.reason
 
 
 def _listed(request: RequestReport) -> str:

@@ -76,7 +76,7 @@ def apply(
     from escrow_client.profile import Profile
 
     out, deployment = Output(as_json=as_json), Deployment.open(home, lab=lab)
-    profile, limits = Profile.make(desk, "agency", agency, deployment.home, lab=lab), deployment.genesis.policy.limits
+    profile, limits = Profile.make(desk, "agency", agency, deployment), deployment.genesis.policy.limits
     begins = deployment.clock() if not_before is None else not_before
     ends = begins + min(THIRTY_DAYS, limits.max_duration) if not_after is None else not_after
 
@@ -151,7 +151,7 @@ def execute(warrant_id: bytes, desk: Path, *, as_json: bool) -> None:
             print_release(out, report)
             for item in (await investigator.opened(warrant_id)).items:
                 print_opened(out, item)
-            if (refusal := failure(report)) is not None:
+            if (refusal := failure(report, investigator.threshold)) is not None:
                 raise refusal
             if not settled(report):
                 raise _silence(investigator)
@@ -184,7 +184,7 @@ async def _show(desk: Path, warrant_id: bytes, out: Output) -> None:
         report = await investigator.refresh(warrant_id)
         print_standing(out, await investigator.application(warrant_id), report.state, report.signers)
         print_release(out, report)
-        if (refusal := failure(report)) is not None:
+        if (refusal := failure(report, investigator.threshold) or investigator.why_waiting()) is not None:
             raise refusal
 
 

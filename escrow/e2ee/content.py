@@ -14,16 +14,24 @@ TEXT = 0
 
 
 def encode_text(text: str) -> bytes:
-    """Padded content ``T("content", kind u8, text)``; raise ``RefusedError(TOO_LARGE)`` beyond 60 KiB."""
-    return pad(T(Tag.CONTENT, u8(TEXT), text.encode()))
+    """Padded content ``T("content", kind u8, text)``.
+
+    Raises ``RefusedError(TOO_LARGE)`` beyond 60 KiB, ``MalformedError(CONTENT_INVALID)`` for half a surrogate pair.
+    """
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise MalformedError(error.reason, Reason.CONTENT_INVALID) from None
+    return pad(T(Tag.CONTENT, u8(TEXT), data))
 
 
 def decode_text(padded: bytes) -> str:
     """Undo ``encode_text``; raise ``MalformedError(CONTENT_INVALID)`` for anything else."""
     try:
         kind, text = fields(Tag.CONTENT, unpad(padded), 1, None)
-        if kind != u8(TEXT):
-            raise MalformedError("content of an unknown kind")
-        return text.decode()
-    except (MalformedError, UnicodeDecodeError) as error:
-        raise MalformedError(str(error), Reason.CONTENT_INVALID) from None
+        decoded = text.decode()
+    except (MalformedError, UnicodeDecodeError):
+        raise MalformedError("content of another form", Reason.CONTENT_INVALID) from None
+    if kind != u8(TEXT):
+        raise MalformedError("content of an unknown kind", Reason.CONTENT_INVALID)
+    return decoded

@@ -17,7 +17,7 @@ from escrow.ids import AccountId, Millis
 from escrow.roles.calls import FrameReply, ItemResult, PlainSend, Submission
 from escrow.roles.ingest import TREE, Ingest
 from escrow.roles.ledger import Ledger
-from escrow.roles.machine import Draft
+from escrow.roles.machine import Draft, Read
 from escrow.roles.mailbox import Item, Mail, Mailbox
 from escrow.roles.relay_checks import (
     CHAIN,
@@ -56,9 +56,13 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Acceptor:
-    """Steps 3 to 13 for the relay with this key. ``rate``: items that a device may have accepted in a second."""
+    """Steps 3 to 13 for the relay with this key. ``rate``: items that a device may have accepted in a second.
+
+    ``view`` is the relay's state before the call.
+    """
 
     ledger: Ledger
+    view: Read
     key: SigningKey
     rate: int
 
@@ -100,7 +104,7 @@ class Acceptor:
                 raise RefusedError(Reason.IDEMPOTENCY_CONFLICT)
             return None
         self._count(draft, sender, now)
-        gate = Gate(self.ledger, draft, sender, time, settled)
+        gate = Gate(self.ledger, self.view, draft, sender, time, settled)
         key = _done_key(sender, item)
         draft.put(key, pack(Done(item_hash, ItemResult(""))))
         if isinstance(parsed, PlainSend):
@@ -143,7 +147,7 @@ class Acceptor:
     def _deliver(self, draft: Draft, one: Accepted, result: ItemResult) -> None:
         checked, mailbox = one.checked, Mailbox(self.ledger.genesis)
         parsed, members = checked.parsed, tuple(member.account for member in checked.roster.members)
-        mails = self._mails(draft, parsed, checked, one.receipt.ingest_seq)
+        mails = self._mails(parsed, checked, one.receipt.ingest_seq)
         item = Item(
             label=checked.label_bytes,
             capsule=checked.capsule,
@@ -162,7 +166,7 @@ class Acceptor:
         for account, device, mail in mails:
             mailbox.deliver(draft, account, device, mail)
 
-    def _mails(self, draft: Draft, parsed: Parsed, checked: Checked, seq: int) -> list[tuple[bytes, int, Mail]]:
+    def _mails(self, parsed: Parsed, checked: Checked, seq: int) -> list[tuple[bytes, int, Mail]]:
         """One for each envelope; in a group whose chain is open, one for each device without any."""
         envelopes = [(each.account, each.device, each.envelope) for each in parsed.send.envelopes]
         if envelopes:
@@ -171,7 +175,7 @@ class Acceptor:
                 for account, device, envelope in envelopes
             ]
         sender = (checked.label.sender_account, checked.label.sender_device)
-        lists = (self.ledger.device_list(draft, member.account) for member in checked.roster.members)
+        lists = (self.ledger.device_list(self.view, member.account) for member in checked.roster.members)
         devices = [(AccountId(one.account), each.number) for one in lists if one for each in one.devices]
         return [(account, device, Mail(b"", seq)) for account, device in devices if (account, device) != sender]
 
@@ -202,7 +206,7 @@ def _pin(draft: Draft, sender: Sender, checked: Checked) -> None:
     """Write once: the chain, its number, the body at its index; label and capsule for as long as it may go on."""
     label, header = checked.label, checked.parsed.header
     if checked.starts_chain:
-        draft.put(chain_key(sender, label), chain_value(checked.label_bytes, checked.capsule))
+        draft.put(chain_key(sender, label), chain_value(header))
         draft.put(chain_number_key(sender, label), b"")
         if label.n_max > 1:
             draft.put(CHAIN + header.label_hash, checked.label_bytes + checked.capsule)

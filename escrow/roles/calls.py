@@ -37,6 +37,8 @@ class AppendResult(Struct, frozen=True):
 
 
 class Appended(Reply, frozen=True):
+    """A result per entry, in order."""
+
     results: tuple[AppendResult, ...]
 
 
@@ -138,6 +140,8 @@ class Enroll(Call, frozen=True):
 
 
 class Found(Reply, frozen=True):
+    """The account that a name belongs to."""
+
     account: bytes
 
 
@@ -157,6 +161,8 @@ class PrekeyBundle(Reply, frozen=True):
 
 
 class GetBundle(Call, frozen=True):
+    """The prekeys of a device; takes a one-time key of each kind if any is left."""
+
     answer = PrekeyBundle
     account: bytes
     device: int
@@ -270,6 +276,8 @@ class Delivery(Struct, frozen=True):
 
 
 class Fetched(Reply, frozen=True):
+    """Deliveries in the order of their numbers."""
+
     items: tuple[Delivery, ...]
 
 
@@ -343,6 +351,8 @@ class CommitteeStatus(Reply, frozen=True):
 
 
 class GetCommittee(Call, frozen=True):
+    """What a custodian holds a share of."""
+
     answer = CommitteeStatus
     durable = False
 
@@ -398,6 +408,8 @@ class CancelCase(Call, frozen=True):
 
 
 class GetCase(Call, frozen=True):
+    """Where a case stands; only for its applicant and the people of the locks."""
+
     answer = Case
     durable = False
     warrant_id: bytes

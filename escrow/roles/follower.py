@@ -54,6 +54,7 @@ class Follower(Ledger):
 
         ``asked`` marks a catch-up that a step has demanded by ``BehindError``: it wants a head as new as can be.
         """
+        draft.delete(_CAUGHT_UP)
         if asked:
             draft.put(_ASKED, b"")
         if not draft.owed(GetUpdate):

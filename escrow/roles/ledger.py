@@ -7,6 +7,7 @@ ignored. How the entries get here is ``follower``'s business.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -141,7 +142,7 @@ class Ledger:
         if data is None:
             return None
         filed = unpack(data, Filed)
-        return LoggedKey(filed.index, policy_hash, period, CommitteeKey.decode(filed.payload))
+        return LoggedKey(filed.index, policy_hash, period, _committee_key(filed.payload))
 
     def committee_key_by_hash(self, view: Read | Draft, key_hash: bytes) -> LoggedKey | None:
         """The same, found by ``committee_key_hash``."""
@@ -254,6 +255,10 @@ class Ledger:
                 order = Order.decode(entry.payload)
                 _require(order.type == kind, Reason.ENTRY_REFUSED)
                 order.check(self.genesis)
+                if order.type is EntryType.RESUMPTION:
+                    # An order carries no number: a resumption shown again must not undo a later suspension.
+                    shown = (unpack(value, Filed).payload for _, value in draft.scan(_ORDER + order.seal_tag))
+                    _require(entry.payload not in shown, Reason.ILLEGAL_STEP)
                 draft.put(_ORDER + order.seal_tag + u64(filed.index), pack(filed))
             case _:
                 pass  # nothing to look up; whoever reads this type takes it from the entry itself
@@ -292,6 +297,12 @@ class Ledger:
             _require(before.size < new.size and before.time_ms < new.time, Reason.RECEIPT_INVALID)
             filed = Filed(filed.index, filed.covered_ms, filed.payload, before.time_ms)
         draft.put(_INGEST + new.relay + u64(new.size), pack(filed))
+
+
+@lru_cache(maxsize=64)
+def _committee_key(payload: bytes) -> CommitteeKey:
+    """There are few, they never change, and every message asks for one."""
+    return CommitteeKey.decode(payload)
 
 
 def _require(holds: object, reason: Reason) -> None:

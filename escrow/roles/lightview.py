@@ -1,8 +1,9 @@
 """What a device or an agency knows of the log without following it: a head, and records proved under it.
 
 The head is a checkpoint under a quorum of witnesses, consistent with every head seen before. Records are entries
-with an inclusion proof under the head; logged is not yet authorised, so each getter checks authority as well.
-Freshness is not proved by inclusion: a log may serve an old device list, which the account's own audits notice.
+with an inclusion proof under the head; logged is not yet authorised, so what has no authority is not kept.
+Freshness is not proved by inclusion: a log may serve an old device list, which the account's own audits notice. Every
+question has an end: one that was in vain is asked again only after ``hope_again``.
 """
 
 from dataclasses import dataclass
@@ -12,11 +13,11 @@ from msgspec import Struct
 from escrow.committee.documents import CommitteeKey, ShareGeneration
 from escrow.e2ee.devices import DeviceList
 from escrow.encoding import number, u16, u64
-from escrow.errors import BehindError, EscrowError, IntegrityError, Kind, Reason
+from escrow.errors import EscrowError, Kind, Reason, RefusedError
 from escrow.ids import AccountId, Millis, Party
 from escrow.roles.authorised import check_committee_key, check_generation
 from escrow.roles.calls import GetHead, GetRecord, Head, Record
-from escrow.roles.machine import Answered, Draft, Read
+from escrow.roles.machine import Answered, Draft, Read, Todo
 from escrow.roles.state import pack, unpack
 from escrow.tlog.entry import Entry, EntryType
 from escrow.tlog.merkle import verify_consistency, verify_inclusion
@@ -30,18 +31,20 @@ _ABSENT = b"view/absent/"
 
 
 class SeenHead(Struct, frozen=True):
-    """The newest head: its size, 32-byte root and median witness time in ms."""
+    """The newest head: its size, 32-byte root, median witness time in ms, and what our clock said when it came."""
 
     size: int
     root: bytes
     time_ms: int
+    seen_ms: int
 
 
 class SeenRecord(Struct, frozen=True):
-    """An entry proved under some head; ``index`` orders the versions of one subject."""
+    """An entry, its place in the log, and the size of the tree in which it was shown to be the newest."""
 
     index: int
     entry: bytes
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +60,14 @@ class LightView:
         data = view.get(_HEAD)
         return None if data is None else unpack(data, SeenHead)
 
-    def fresh(self, view: Read | Draft, now: Millis, within: int) -> bool:
-        """Whether the newest head is at most ``within`` ms old."""
-        head = self.head(view)
-        return head is not None and now - head.time_ms <= within
-
-    def require_fresh(self, view: Read | Draft, now: Millis) -> SeenHead:
-        """The head, if it is fresh enough to act on (``LOG_STALE``) and our clock agrees with it (``CLOCK_SKEW``)."""
-        head = self.head(view)
+    def trouble(self, view: Read | Draft, now: Millis) -> Reason | None:
+        """Why there is no head to act on: ``LOG_STALE``, or ``CLOCK_SKEW`` if our clock disagreed when it came."""
+        head, skew = self.head(view), self.genesis.skew_ms
         if head is None or now - head.time_ms > self.genesis.fresh_ms:
-            raise BehindError(Reason.LOG_STALE)
-        if head.time_ms - now > self.genesis.skew_ms:
-            raise BehindError(Reason.CLOCK_SKEW)
-        return head
+            return Reason.LOG_STALE
+        if abs(head.seen_ms - head.time_ms) > skew or head.time_ms - now > skew:
+            return Reason.CLOCK_SKEW
+        return None
 
     def refresh(self, draft: Draft, fresh_after: int) -> None:
         """Owe the question for a newer head, unless it is owed already or was just in vain."""
@@ -80,16 +78,33 @@ class LightView:
     # -- records ------------------------------------------------------------------------------
 
     def want(self, draft: Draft, entry_type: EntryType, subject: bytes) -> None:
-        """Owe the question for a record, unless it is owed already or known to be absent under this head."""
+        """Owe the question for the newest record, unless that is owed already, known, or absent under this head."""
         head = self.head(draft)
         if head is None:
             self.refresh(draft, 0)
+            return
+        if self.is_newest(draft, entry_type, subject):
             return
         absent = draft.get(_ABSENT + _key(entry_type, subject))
         asked = any(todo.call.entry_type == entry_type and todo.call.subject == subject
                     for todo in draft.owed(GetRecord) if isinstance(todo.call, GetRecord))  # fmt: skip
         if not asked and (absent is None or number(absent) < head.size):
             draft.owe(LOG, GetRecord(entry_type, subject, head.size))
+
+    def is_newest(self, view: Read | Draft, entry_type: EntryType, subject: bytes) -> bool:
+        """Whether the record we have was shown to be the newest under the head that we have."""
+        head, data = self.head(view), view.get(_RECORD + _key(entry_type, subject))
+        return head is not None and data is not None and unpack(data, SeenRecord).size == head.size
+
+    def want_newer(self, draft: Draft, entry_type: EntryType, subject: bytes, now: Millis) -> None:
+        """What we have is not enough: owe the question for what a newer head may hold, once."""
+        mark = _ABSENT + _key(entry_type, subject)
+        head = self.head(draft)
+        if head is not None and draft.get(mark) is None and self.is_newest(draft, entry_type, subject):
+            draft.put(mark, u64(head.size))
+            self.refresh(draft, now - self.genesis.fresh_ms // 2)
+        else:
+            self.want(draft, entry_type, subject)
 
     def hope_again(self, draft: Draft) -> None:
         """Forget which questions were in vain: the next ``want`` or ``refresh`` asks again."""
@@ -117,39 +132,51 @@ class LightView:
         entry = self.record(view, EntryType.DEVICE_LIST, account)
         if entry is None:
             return None
-        devices = DeviceList.decode(entry.payload)
-        if devices.account != account:
-            raise IntegrityError(Reason.LOG_INCONSISTENT, "the log filed a device list under another account")
-        return devices
+        return DeviceList.decode(entry.payload)
 
     # -- answers ------------------------------------------------------------------------------
 
     def on_answer(self, draft: Draft, event: Answered, now: Millis) -> bool:
-        """Take the answer to a question of this view; return False if it was not one."""
+        """Take the answer to a question of this view; return False if it was not one.
+
+        Raises ``IntegrityError`` for a fork of the log, and what its parts raise for an answer that does not prove what
+        it should; the caller may then ``give_up`` the question.
+        """
         match event.todo.call, event.reply:
-            case GetHead(), Head() as reply:
-                self._on_head(draft, reply)
+            case GetHead() as call, Head() as reply:
+                self._on_head(draft, call, reply, now)
             case GetRecord() as call, Record() as reply:
                 self._on_record(draft, call, reply)
             case GetRecord() as call, EscrowError() as error if error.reason.kind is Kind.NOT_FOUND:
-                draft.put(_ABSENT + _key(call.entry_type, call.subject), u64(call.size))
-                self.refresh(draft, now - self.genesis.fresh_ms // 2)
-            case GetHead(), _:
-                draft.put(_ABSENT, b"")
-            case GetRecord() as call, _:
-                draft.put(_ABSENT + _key(call.entry_type, call.subject), u64(call.size))
+                first = draft.get(_ABSENT + _key(call.entry_type, call.subject)) is None
+                self.give_up(draft, event.todo)
+                if first:
+                    self.refresh(draft, now - self.genesis.fresh_ms // 2)
+            case ((GetHead() | GetRecord()), _):
+                self.give_up(draft, event.todo)
             case _:
                 return False
         draft.settle(event.todo)
         return True
 
-    def _on_head(self, draft: Draft, reply: Head) -> None:
+    def give_up(self, draft: Draft, todo: Todo) -> None:
+        """Strike a question of this view off: it was in vain, and is not asked again before ``hope_again``."""
+        match todo.call:
+            case GetHead():
+                draft.put(_ABSENT, b"")
+            case GetRecord() as call:
+                draft.put(_ABSENT + _key(call.entry_type, call.subject), u64(call.size))
+        draft.settle(todo)
+
+    def _on_head(self, draft: Draft, call: GetHead, reply: Head, now: Millis) -> None:
         new = verify_head(reply.note, self.genesis.log_key, self.genesis.witness_rule)
         old = self.head(draft)
         if old is not None and old.size:
             verify_consistency(old.size, old.root, new.size, new.root, reply.proof)
         time_ms = max(new.time_ms, old.time_ms if old else 0)
-        draft.put(_HEAD, pack(SeenHead(new.size, new.root, time_ms)))
+        draft.put(_HEAD, pack(SeenHead(new.size, new.root, time_ms, now)))
+        if new.time_ms < call.fresh_after or self.trouble(draft, now) is not None:
+            draft.put(_ABSENT, b"")  # asking at once for a better one would go on for ever
 
     def _on_record(self, draft: Draft, call: GetRecord, reply: Record) -> None:
         head = self.head(draft)
@@ -158,10 +185,28 @@ class LightView:
         entry = Entry.decode(reply.entry)
         verify_inclusion(entry.leaf_hash(), reply.index, head.size, reply.path, head.root)
         entry.verify(self.genesis.log.origin)
-        key = _RECORD + _key(EntryType(call.entry_type), call.subject)
+        self._check_authority(call, entry)
+        key = _RECORD + _key(call.entry_type, call.subject)
         known = draft.get(key)
-        if entry.type == call.entry_type and (known is None or unpack(known, SeenRecord).index <= reply.index):
-            draft.put(key, pack(SeenRecord(reply.index, reply.entry)))
+        if known is not None and reply.index < unpack(known, SeenRecord).index:
+            raise RefusedError(Reason.NOT_LOGGED, "the log showed a newer entry before")
+        draft.put(key, pack(SeenRecord(reply.index, reply.entry, head.size)))
+
+    def _check_authority(self, call: GetRecord, entry: Entry) -> None:
+        """An entry is kept if it is of the type and about the subject that was asked for, and counts."""
+        if entry.type != call.entry_type or not self.genesis.entitled(entry.type, entry.submitter):
+            raise RefusedError(Reason.NOT_LOGGED, "the log shows another entry than it was asked for")
+        match entry.type:
+            case EntryType.DEVICE_LIST:
+                about: bytes = DeviceList.decode(entry.payload).account
+            case EntryType.COMMITTEE_KEY:
+                period = number(call.subject[-8:])
+                check_committee_key(self.genesis, period, entry.payload)
+                about = committee_subject(self.genesis, period)
+            case _:
+                return
+        if about != call.subject:
+            raise RefusedError(Reason.NOT_LOGGED, "the log shows an entry about something else")
 
 
 def committee_subject(genesis: Genesis, period: int) -> bytes:

@@ -77,7 +77,7 @@ class Publisher:
     def publish(self, draft: Draft, *, demanded: bool = False) -> None:
         """Ask all witnesses to cosign the tree as it is now, unless a publication is under way."""
         under_way = _publication(draft)
-        if under_way is not None:
+        if under_way is not None and _still_asked(draft, under_way):
             if demanded and not under_way.demanded:
                 draft.put(_PUBLICATION, pack(_replace(under_way, demanded=True)))
             return
@@ -182,6 +182,12 @@ def _record(draft: Draft, witness: int, size: int) -> None:
 def _publication(view: Read | Draft) -> Publication | None:
     data = view.get(_PUBLICATION)
     return None if data is None else unpack(data, Publication)
+
+
+def _still_asked(draft: Draft, publication: Publication) -> bool:
+    """Whether an answer can still come: a driver strikes off what it cannot deliver at all."""
+    owed = {todo.number for todo in draft.owed(AddCheckpoint)}
+    return any(number in owed for number, _ in publication.asked)
 
 
 def _number_of(party: Party) -> int:

@@ -54,7 +54,7 @@ class Relay:
         result: object = None
         match event:
             case Called(caller=caller, call=call):
-                result = self._answer(draft, caller, call, now)
+                result = self._answer(view, draft, caller, call, now)
             case Answered(todo=todo, reply=reply) if isinstance(todo.call, GetUpdate):
                 for _, entry in self._follower.on_update(draft, todo, reply, now):
                     self._ingest.on_followed(draft, entry)
@@ -85,7 +85,7 @@ class Relay:
     def _ingest(self) -> Ingest:
         return Ingest(self.genesis, self.key)
 
-    def _answer(self, draft: Draft, caller: Party, call: Call, now: Millis) -> Reply:
+    def _answer(self, view: Read, draft: Draft, caller: Party, call: Call, now: Millis) -> Reply:
         settled = self._follower.settled(draft)
         directory = Directory(self._follower)
         mailbox, routes = Mailbox(self.genesis), Routes(self.genesis)
@@ -101,7 +101,7 @@ class Relay:
             case RegisterRoute():
                 reply = routes.register(draft, *device_of(caller), call, now)
             case Submit(items=items):
-                acceptor = Acceptor(self._follower, self.key, self.rate)
+                acceptor = Acceptor(self._follower, view, self.key, self.rate)
                 reply = acceptor.submit(draft, Sender(*device_of(caller)), items, now, settled=settled)
             case Fetch():
                 reply = mailbox.fetch(draft, *device_of(caller), call, now)

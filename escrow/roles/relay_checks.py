@@ -20,7 +20,7 @@ from escrow.ids import AccountId, DeviceNo, Millis
 from escrow.roles.authorised import context_of
 from escrow.roles.calls import DeviceEnvelope, EscrowSend, PlainSend, Submission
 from escrow.roles.ledger import Ledger, LoggedKey
-from escrow.roles.machine import Read
+from escrow.roles.machine import Draft, Read
 from escrow.roles.routes import Roster, Routes, rosters
 
 MOST_ENVELOPE = 80 * 1024
@@ -100,10 +100,15 @@ def root_of_envelopes(envelopes: tuple[DeviceEnvelope, ...]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Steps 5 to 12. ``settled``: our view of the log was brought up to date for this very call."""
+    """Steps 5 to 12. ``settled``: our view of the log was brought up to date for this very call.
+
+    ``view`` is the state before the frame: log and routes, which no item changes. ``pinned`` is the state with the
+    items of the frame that were accepted so far.
+    """
 
     ledger: Ledger
     view: Read
+    pinned: Read | Draft
     sender: Sender
     time: Millis
     settled: bool
@@ -122,7 +127,7 @@ class Gate:
         self._check_header(parsed.header, label_bytes, label, capsule)
         key = self._check_committee(label)
         roster = self._check_label(label, parsed.header)
-        self._check_unused(parsed, label, label_bytes, capsule)
+        self._check_unused(parsed.header, label)
         self._check_recipients(parsed, roster)
         self._check_signature(parsed)
         if parsed.header.index == 0:
@@ -140,7 +145,7 @@ class Gate:
             raise RefusedError(Reason.CHAIN_START)
         if starts:
             return parsed.opening
-        known = self.view.get(CHAIN + parsed.header.label_hash)
+        known = self.pinned.get(CHAIN + parsed.header.label_hash)
         if known is None:
             raise RefusedError(Reason.CHAIN_UNKNOWN)
         return known[:338], known[338:]
@@ -189,14 +194,14 @@ class Gate:
 
     # -- 9: write once ------------------------------------------------------------------------
 
-    def _check_unused(self, parsed: Parsed, label: Label, label_bytes: bytes, capsule: bytes) -> None:
-        if parsed.header.index == 0:
-            chain = self.view.get(chain_key(self.sender, label))
-            if chain not in (None, chain_value(label_bytes, capsule)):
+    def _check_unused(self, header: Header, label: Label) -> None:
+        if header.index == 0:
+            chain = self.pinned.get(chain_key(self.sender, label))
+            if chain not in (None, chain_value(header)):
                 raise RefusedError(Reason.CHAIN_REUSED)
-            if chain is None and self.view.get(chain_number_key(self.sender, label)) is not None:
+            if chain is None and self.pinned.get(chain_number_key(self.sender, label)) is not None:
                 raise RefusedError(Reason.CHAIN_REUSED, "the chain's number is taken")
-        if self.view.get(index_key(parsed.header)) is not None:
+        if self.pinned.get(index_key(header)) is not None:
             raise RefusedError(Reason.INDEX_REUSED)
 
     # -- 10: recipients -----------------------------------------------------------------------
@@ -235,9 +240,9 @@ def chain_key(sender: Sender, label: Label) -> bytes:
     return CHAIN_ID + sender.place() + label.chain_id
 
 
-def chain_value(label_bytes: bytes, capsule: bytes) -> bytes:
-    """What is pinned there."""
-    return label_hash(label_bytes) + cap_hash(Label.decode(label_bytes).suite, capsule)
+def chain_value(header: Header) -> bytes:
+    """What is pinned there: the hashes of label and capsule, which the header was checked against."""
+    return header.label_hash + header.cap_hash
 
 
 def chain_number_key(sender: Sender, label: Label) -> bytes:

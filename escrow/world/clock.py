@@ -24,7 +24,7 @@ class VirtualClock:
 
 
 class SeededEntropy:
-    """32 bytes per call, different each time, the same in every run with the same seed and name."""
+    """Bytes, 32 unless asked otherwise, different each time, the same in every run with the same seed and name."""
 
     def __init__(self, seed: bytes, name: str) -> None:
         self._seed = seed
@@ -33,5 +33,9 @@ class SeededEntropy:
 
     def __call__(self) -> bytes:
         """The next 32 bytes."""
+        return self.take(32)
+
+    def take(self, count: int) -> bytes:
+        """The next ``count`` bytes, at most 8160."""
         self._drawn += 1
-        return hkdf_expand(self._seed, T(Tag.COINS, self._name, u64(self._drawn)), 32)
+        return hkdf_expand(self._seed, T(Tag.COINS, self._name, u64(self._drawn)), count)

@@ -1,9 +1,13 @@
 """One deployment in one thread: all parties of a founding, their drivers, and the time that passes between them."""
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
 from escrow.crypto.group import self_test
+from escrow.crypto.hpke import Hpke, SystemHpke
+from escrow.crypto.hpke_seeded import SeededHpke
+from escrow.crypto.kem import Kem, SeededKem, SystemKem
 from escrow.crypto.sign import SigningKey
 from escrow.errors import Reason, UnavailableError
 from escrow.ids import Millis, Party
@@ -32,13 +36,22 @@ ROUNDS_OF_KEY_GENERATION = 40
 class World:
     """Everything that a deployment is, started and with its committee key made.
 
-    ``seed`` decides all keys and all entropy: two Worlds with one seed and the same calls are the same. The randomness
-    of ML-KEM and HPKE is the library's unless ``Device`` and ``Custodian`` are given seeded ports.
+    ``seed`` decides all keys and all entropy, so two Worlds with one seed and the same calls tell the same story. The
+    randomness of ML-KEM and HPKE is the library's, which nobody can repeat; with ``seeded`` it is the seed's, too, and
+    the two are the same byte for byte. That is slower, and needs the extra ``pq``.
     """
 
-    def __init__(self, seed: bytes = bytes(32), terms: Terms | None = None, start: int = 1_000_000_000_000) -> None:
+    def __init__(
+        self,
+        seed: bytes = bytes(32),
+        terms: Terms | None = None,
+        start: int = 1_000_000_000_000,
+        *,
+        seeded: bool = False,
+    ) -> None:
         self_test()
         self._seed = seed
+        self._seeded = seeded
         self.terms = terms or Terms()
         self.founding: Founding = found(Secret(seed), self.terms)
         self.genesis = self.founding.genesis
@@ -58,7 +71,7 @@ class World:
             "log": lambda: Log(self.genesis, key),
             "relay": lambda: Relay(self.genesis, key),
             "authority": lambda: Authority(self.genesis, key),
-            "custodian": lambda: Custodian(self.genesis, int(index), key),
+            "custodian": lambda: Custodian(self.genesis, int(index), key, self._hpke(party)),
             "witness": lambda: Witness(self.genesis, int(index), key),
         }
         return makers[kind]()
@@ -72,14 +85,20 @@ class World:
 
     def register(self, name: str) -> Node:
         """Make an account with one device for the user called ``name``, log it and publish its prekeys."""
-        node = Node(Party(f"device/{name}"), Device(self.genesis), MemoryStore(), self.network, self.clock,
-                    SeededEntropy(self._seed, f"device/{name}"))  # fmt: skip
+        role, entropy = Device(self.genesis, self._kem(name)), SeededEntropy(self._seed, f"device/{name}")
+        node = Node(Party(f"device/{name}"), role, MemoryStore(), self.network, self.clock, entropy)
         registered: Any = complete(node.ask(node.party, Register(name)))
         node.party = Party(f"device/{registered.account.hex()}/1")
         self.network.nodes[node.party] = node
         self.devices[name] = node
         complete(node.pump())
         return node
+
+    def _kem(self, name: str) -> Kem:
+        return SeededKem(SeededEntropy(self._seed, f"kem/{name}").take) if self._seeded else SystemKem()
+
+    def _hpke(self, party: Party) -> Hpke:
+        return SeededHpke(SeededEntropy(self._seed, f"hpke/{party}").take) if self._seeded else SystemHpke()
 
     def agency(self, name: str) -> Node:
         """The tool of the investigators called ``name``."""
@@ -88,20 +107,14 @@ class World:
 
     @property
     def _relay(self) -> Relay:
-        role = self["relay"].role
-        if not isinstance(role, Relay):
-            raise AssertionError("the relay is a relay")
-        return role
+        return cast(Relay, self["relay"].role)
 
     def __getitem__(self, party: str) -> Node:
         return self.network.nodes[Party(party)]
 
     def store(self, party: str) -> MemoryStore:
         """A party's state, as whoever stole its disk would see it."""
-        store = self[party].store
-        if not isinstance(store, MemoryStore):
-            raise AssertionError("stores of the World are in memory")
-        return store
+        return cast(MemoryStore, self[party].store)
 
     # -- time ---------------------------------------------------------------------------------
 
@@ -131,10 +144,8 @@ class World:
                 complete(self._tick(node))
 
     async def _tick(self, node: Node) -> None:
-        try:
+        with suppress(UnavailableError):
             await node.tick()
-        except UnavailableError:
-            pass
 
     def make_committee_key(self) -> None:
         """Let the custodians generate the key of the present period; raise if they do not come to an end."""

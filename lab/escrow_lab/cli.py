@@ -10,15 +10,21 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--trace", type=_FILE, metavar="FILE", help="Messages as 'source target unix_seconds' lines (SNAP format).")
+@click.option(
+    "--trace", type=_FILE, metavar="FILE", help="Messages as 'source target unix_seconds' lines (SNAP format)."
+)
 @click.option("--texts", type=_FILE, metavar="FILE", help="One text a line, or 'label<TAB>text'.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Send the first N messages of the trace.")
 @click.option("--target", metavar="USER", help="Whom the warrant is on; default: the busiest sender.")
 @click.option("--from", "start", type=click.IntRange(min=0), metavar="T", help="Start of the window, trace seconds.")
-@click.option("--to", "end", type=click.IntRange(min=0), metavar="T", help="End of the window, trace seconds, exclusive.")
+@click.option(
+    "--to", "end", type=click.IntRange(min=0), metavar="T", help="End of the window, trace seconds, exclusive."
+)
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Decides who says what.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout; the last one is the summary.")
-@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Leave everything in DIR.")
+@click.option(
+    "--keep", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Leave everything in DIR."
+)
 def demo(
     trace: Path | None,
     texts: Path | None,
@@ -36,7 +42,7 @@ def demo(
     One relay, five custodians of whom three open, the authority, the log and four witnesses: keys, messages, a warrant
     with two locks, exactly its scope opened, and everything that must be refused, tried.
     """
-    from escrow_lab.demo.run import Options, run  # noqa: PLC0415
+    from escrow_lab.demo.run import Options, run
 
     click.echo(BANNER, err=True)
     return run(Options(trace, texts, limit, target, start, end, seed, as_json, keep))

@@ -17,7 +17,9 @@ def serve() -> None:
 
 
 def _part(name: str, help_text: str, *, indexed: bool) -> None:
-    def command(home: Path, listen: str, *, index: int | None = None, lab: bool, as_json: bool, with_parent: bool) -> None:
+    def command(
+        home: Path, listen: str, *, index: int | None = None, lab: bool, as_json: bool, with_parent: bool
+    ) -> None:
         _serve(name, home, listen, index, lab=lab, as_json=as_json, with_parent=with_parent)
 
     options = [
@@ -49,7 +51,9 @@ def _part(name: str, help_text: str, *, indexed: bool) -> None:
     serve.command(name, help=help_text)(command)
 
 
-def _serve(part: str, folder: Path, listen: str, index: int | None, *, lab: bool, as_json: bool, with_parent: bool) -> None:
+def _serve(
+    part: str, folder: Path, listen: str, index: int | None, *, lab: bool, as_json: bool, with_parent: bool
+) -> None:
     # gRPC prints its own view of every refused handshake unless told so before it is loaded.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import asyncio

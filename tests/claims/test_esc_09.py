@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escrow.crypto.group import SIZE, Scalar, base_mul
-from tests.claims.keygen import Committee, committee
+from escrow.secret import Secret
+from tests.claims.keygen import committee
 from tests.claims.measures import Census, effort
-from tests.claims.sealing import capsule, numbers, seeds
+from tests.claims.sealing import SCHEME, label, numbers, seeds
 
 pytestmark = pytest.mark.claim("ESC-09")
 
@@ -17,12 +18,11 @@ HELD, OTHER = committee(), committee(3, 2, "another period")
 @effort(0.7)
 @given(st.lists(numbers, min_size=2, max_size=2, unique=True), seeds)
 def test_two_capsules_of_one_seed_do_not_add_up_to_its_coins(census: Census, two: list[int], seed: bytes) -> None:
-    pairs: tuple[tuple[tuple[Committee, int], tuple[Committee, int]], ...] = (
-        ((HELD, two[0]), (HELD, two[1])),
-        ((HELD, two[0]), (OTHER, two[0])),
-    )
-    for first, second in pairs:
-        (u1, e1, f1), (u2, e2, f2) = (_proof(capsule(held, number, seed)) for held, number in (first, second))
+    one, other = (label(HELD, number) for number in two)
+    for first, second in (((HELD, one), (HELD, other)), ((HELD, one), (OTHER, one))):
+        (u1, e1, f1), (u2, e2, f2) = (
+            _proof(SCHEME.encapsulate(held.ctx, bound, Secret(seed))) for held, bound in (first, second)
+        )
         assert u1 != u2
         # f = s + r·e twice with the same r and s would give r away, and with it the seed.
         r = (f1 - f2) * (e1 - e2).invert()

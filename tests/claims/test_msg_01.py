@@ -47,4 +47,8 @@ def test_each_message_is_opened_once_and_as_it_was_sent(census: Census, script: 
     for to, text, message in flying:
         sides[to], heard = ratchet.decrypt(sides[to], message, AD, NOW)
         assert heard == text
+        opened.append((to, message))
         census("late")
+    for to, message in opened:
+        with pytest.raises(EscrowError):
+            ratchet.decrypt(sides[to], message, AD, NOW)

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
+from escrow.cli import run
 from escrow.world.founding import Terms
 from escrow_server.deployment import ensure
 from tests.shell.deployed import DAY, Deployed
+from tests.shell.people import Command, MakeUser, Said, User
 from tests.shell.processes import Part
 
 PARTS = (
@@ -35,3 +38,28 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         deployed = Deployed(home, parts)
         deployed.wait_for_committee()
         yield deployed
+
+
+@pytest.fixture
+def doublelock(capsys: pytest.CaptureFixture[str]) -> Command:
+    def command(*arguments: object) -> Said:
+        capsys.readouterr()
+        code = run([str(one) for one in arguments])
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return Said(code, said.out, said.err)
+
+    return command
+
+
+@pytest.fixture
+def user(doublelock: Command, deployment: Deployed, tmp_path: Path, request: pytest.FixtureRequest) -> MakeUser:
+    def make(name: str) -> User:
+        # The relay never forgets a name, and the deployment serves all tests.
+        unique = "".join(one for one in request.node.name if one.isalpha())[-50:]
+        made = User(doublelock, deployment, tmp_path, f"{name}.{unique}".lower())
+        said = made.register()
+        assert said.code == 0, said.err
+        return made
+
+    return make

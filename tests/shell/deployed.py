@@ -1,9 +1,8 @@
 """A deployment under test: its processes, its clock, and short ways to ask its parts."""
 
 import asyncio
-import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,23 +26,11 @@ class Deployed:
     home: Home
     parts: dict[str, Part]
 
-    def ask(self, to: str, call: Call) -> Any:
-        """One call as somebody with a certificate and no office."""
-
-        async def story() -> Any:
-            transport = GrpcTransport(self.home.issue(ONLOOKER), self.home.endpoints)
-            try:
-                return await transport.call(ONLOOKER, Party(to), call)
-            finally:
-                await transport.close()
-
-        return asyncio.run(story())
-
     @contextmanager
     def without(self, party: str) -> Iterator[None]:
         """Kill a part with signal 9, and start it again at the end."""
         part = self.parts[party]
-        part.stop(signal.SIGKILL)
+        part.stop_hard()
         try:
             yield
         finally:
@@ -52,16 +39,30 @@ class Deployed:
     def wait_for_committee(self) -> None:
         """Until every custodian has its share of the present period."""
         end = time.monotonic() + PATIENCE
-        waiting = list(self.home.genesis.custodian_keys)
-        while waiting:
+        calls = [(party, GetCommittee()) for party in self.home.genesis.custodian_keys]
+        while not all(status.generation for status in self._ask(calls)):
             if time.monotonic() > end:
-                raise AssertionError(f"no committee key at {waiting}")
-            waiting = [party for party in waiting if not self.ask(party, GetCommittee()).generation]
-            time.sleep(0.1)
+                raise AssertionError("no committee key in time")
+            time.sleep(0.2)
+
+    def settle(self) -> None:
+        """Everybody does what is due and hears of what the others did."""
+        self._ask([(party, Settle()) for party in (*self.parts, *self.parts)])
 
     def advance(self, by: int) -> None:
-        """Let ``by`` ms of the lab clock pass, and everybody do what is due."""
+        """Let ``by`` ms of the lab clock pass: what was done before was seen before, as if they had really passed."""
+        self.settle()
         clock = LabClock(self.home.clock_path)
         clock.advance_to(clock() + by)
-        for party in self.parts:
-            self.ask(party, Settle())
+        self.settle()
+
+    # As somebody with a certificate and no office.
+    def _ask(self, calls: Sequence[tuple[str, Call]]) -> list[Any]:
+        async def story() -> list[Any]:
+            transport = GrpcTransport(self.home.issue(ONLOOKER), self.home.endpoints)
+            try:
+                return [await transport.call(ONLOOKER, Party(to), call) for to, call in calls]
+            finally:
+                await transport.close()
+
+        return asyncio.run(story())

@@ -4,85 +4,19 @@ import asyncio
 import io
 import json
 import stat
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from escrow.cli import run
 from escrow.errors import Kind, Reason
 from escrow.store.sqlite import SqliteStore
 from escrow_client.api import Deployment, Messenger, Profile
 from tests.shell.deployed import Deployed
+from tests.shell.people import Command, MakeUser, Said, User
 
-
-@dataclass(frozen=True)
-class Said:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    def only(self, event: str) -> list[dict[str, Any]]:
-        return [row for row in self.rows if row["event"] == event]
-
-
-Command = Callable[..., Said]
-
-
-@pytest.fixture
-def doublelock(capsys: pytest.CaptureFixture[str]) -> Command:
-    def command(*arguments: object) -> Said:
-        capsys.readouterr()
-        code = run([str(one) for one in arguments])
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return Said(code, said.out, said.err)
-
-    return command
-
-
-class User:
-    """A user with a profile of her own."""
-
-    def __init__(self, doublelock: Command, deployment: Deployed, folder: Path, name: str) -> None:
-        self._doublelock = doublelock
-        self._home = deployment.home.folder
-        self.folder = folder / name
-        self.name = name
-
-    def register(self, name: str | None = None) -> Said:
-        return self._doublelock(
-            *("chat", "register", name or self.name, "--home", self._home, "--profile", self.folder, "--lab", "--json")
-        )
-
-    def chat(self, verb: str, *arguments: object) -> Said:
-        return self._doublelock("chat", verb, *arguments, "--profile", self.folder)
-
-
-MakeUser = Callable[[str], User]
-
-
-@pytest.fixture
-def user(doublelock: Command, deployment: Deployed, tmp_path: Path, request: pytest.FixtureRequest) -> MakeUser:
-    def make(name: str) -> User:
-        # The relay never forgets a name, and the deployment serves all tests.
-        unique = "".join(one for one in request.node.name if one.isalpha())[-50:]
-        made = User(doublelock, deployment, tmp_path, f"{name}.{unique}".lower())
-        said = made.register()
-        assert said.code == 0, said.err
-        return made
-
-    return make
-
+# One worker runs them all: the deployment that they share is dear to start.
+pytestmark = pytest.mark.xdist_group("deployment")
 
 # -- messages -------------------------------------------------------------------------------------
 
@@ -262,10 +196,10 @@ def test_a_profile_has_one_user_at_a_time(user: MakeUser) -> None:
 
 
 def test_many_messengers_live_in_one_process(deployment: Deployed, tmp_path: Path) -> None:
-    names = [f"crowd{place}" for place in range(12)]
+    names = [f"crowd{place}" for place in range(6)]
 
     async def one(shared: Deployment, name: str) -> None:
-        profile = Profile.make(tmp_path / name, "chat", name, shared.home, lab=True)
+        profile = Profile.make(tmp_path / name, "chat", name, shared)
         async with Messenger.open(profile, shared) as messenger:
             await messenger.register()
             await everybody.wait()

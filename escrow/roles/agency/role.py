@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from escrow.crypto.coins import Coins
-from escrow.errors import EscrowError, Reason, RefusedError
+from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import Millis, Party
 from escrow.roles.agency import applying
 from escrow.roles.agency.asking import ask, owe_release
@@ -88,7 +88,7 @@ class Agency:
     # -- answers ------------------------------------------------------------------------------
 
     def _answered(self, draft: Draft, event: Answered, now: Millis, coins: Coins) -> None:
-        if self._light.on_answer(draft, event, now):
+        if self._answer_of_log(draft, event, now):
             for key, _ in list(draft.scan(_WAITING)):
                 self._ask(draft, key[len(_WAITING) :], coins)
             return
@@ -104,6 +104,17 @@ class Agency:
                 collect(draft, self._light, hashlib.sha256(request).digest(), event.todo.to, event.reply)
             case _:
                 pass
+
+    def _answer_of_log(self, draft: Draft, event: Answered, now: Millis) -> bool:
+        """A fork stops us. Any other answer that proves nothing is as good as none."""
+        attempt = Draft(draft)
+        try:
+            taken = self._light.on_answer(attempt, event, now)
+        except (MalformedError, RefusedError):
+            self._light.give_up(draft, event.todo)
+            return True
+        draft.absorb(attempt)
+        return taken
 
     def _on_case(self, draft: Draft, warrant_id: bytes, reply: Reply | EscrowError) -> None:
         case = load_case(draft, warrant_id)

@@ -41,7 +41,6 @@ _CURABLE = frozenset(
         Reason.SEAL_NOT_LOGGED,
         Reason.COMMITTEE_UNAUTHORISED,
         Reason.APPROVAL_MISSING,
-        Reason.SUSPENDED,
         Reason.INGEST_NOT_LOGGED,
     }
 )
@@ -63,8 +62,10 @@ class Releasing:
         """The deployment."""
         return self.follower.genesis
 
-    def answer(self, draft: Draft, caller: Party, call: Release, now: Millis, coins: Coins) -> ReleaseReply:
-        """Shares, a signed denial, or that the intent is on its way.
+    def answer(
+        self, draft: Draft, caller: Party, call: Release, now: Millis, coins: Coins, *, settled: bool
+    ) -> ReleaseReply:
+        """Shares, a signed denial, or that the intent is on its way. ``settled``: see ``Follower.settled``.
 
         Raises ``PERMISSION_DENIED``, ``RATE_LIMITED``, ``TOO_LARGE``, ``MALFORMED`` for what is no request at all, and
         ``BehindError`` if a newer view of the log may decide otherwise.
@@ -78,7 +79,7 @@ class Releasing:
             reply = self._proceed(decision, coins)
         except (RefusedError, MalformedError, DeviationError, BehindError) as error:
             curable = isinstance(error, BehindError) or error.reason in _CURABLE
-            if curable and not self.follower.settled(draft):
+            if curable and not settled:
                 raise BehindError(error.reason, error.detail) from error
             return self._deny(draft, decision, error.reason)
         except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError):

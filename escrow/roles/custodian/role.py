@@ -52,9 +52,10 @@ class Custodian:
         return draft.writes(), None
 
     def _called(self, draft: Draft, caller: Party, call: Call, now: Millis, coins: Coins) -> object:
+        settled = self._follower.settled(draft)
         match call:
             case Release():
-                return self._releasing.answer(draft, caller, call, now, coins)
+                return self._releasing.answer(draft, caller, call, now, coins, settled=settled)
             case GetCommittee():
                 return self._key_making.status(draft, now)
             case DeliverDealing():

@@ -23,7 +23,7 @@ class Register(Call, frozen=True):
 
 
 class Send(Call, frozen=True):
-    """Queue ``text`` (UTF-8, at most 48 KiB) for ``to`` in ``mode`` (0 plain, 1 escrowed)."""
+    """Queue ``text`` (at most 60 KiB of UTF-8) for ``to`` in ``mode`` (0 plain, 1 escrowed)."""
 
     answer = Done
     to: str
@@ -61,7 +61,7 @@ class ConversationStatus(Struct, frozen=True):
 
 
 class Status(Reply, frozen=True):
-    """This device: what it is, its conversations, what waits and what was refused."""
+    """This device: what it is, its conversations, what waits (``waiting`` says for what) and what was refused."""
 
     account: bytes
     name: str
@@ -73,6 +73,7 @@ class Status(Reply, frozen=True):
     refused: tuple[str, ...]
     deferred: tuple[str, ...]
     alarms: tuple[Alarm, ...]
+    waiting: tuple[str, ...]
 
 
 class GetStatus(Call, frozen=True):

@@ -13,7 +13,7 @@ from escrow.crypto.coins import Coins
 from escrow.e2ee.conversation import Conversation
 from escrow.e2ee.keys import Identity
 from escrow.encoding import u8
-from escrow.errors import DeferredError, DeviationError, EscrowError, Reason
+from escrow.errors import DeferredError, MalformedError, Reason, RefusedError
 from escrow.ids import AccountId
 from escrow.roles.device.state import ESCROW, Me
 from escrow.roles.machine import Draft, Read
@@ -23,8 +23,6 @@ from escrow.warrant.genesis import Genesis
 
 NO_LINEAGE = bytes(32)
 """What stands for the policy where there is no escrow."""
-
-SENDER = frozenset({"sender"})
 
 
 class Held(Struct, frozen=True):
@@ -59,16 +57,17 @@ def with_peer(draft: Draft, genesis: Genesis, me: Me, peer: AccountId, mode: int
 def adopt(draft: Draft, genesis: Genesis, me: Me, sender: Identity, mode: int, data: bytes) -> Held:
     """Take over the conversation that ``sender`` has begun; the same one twice is one.
 
-    Raises ``DeviationError`` naming the sender unless it signed a pair of us two with the session's mode and lineage.
+    Raises ``RefusedError``: SENDER_INCONSISTENT unless the sender signed a pair of us two, MODE_MISMATCH unless it has
+    the session's mode and lineage.
     """
     try:
         conversation = Conversation.decode(data, sender.signing)
-    except EscrowError as error:
-        raise DeviationError(Reason.SENDER_INCONSISTENT, error.detail, culprits=SENDER) from error
+    except (MalformedError, RefusedError) as error:
+        raise RefusedError(Reason.SENDER_INCONSISTENT, error.detail) from error
     if (conversation.mode, conversation.lineage) != (mode, lineage_of(genesis, mode)):
-        raise DeviationError(Reason.MODE_MISMATCH, culprits=SENDER)
+        raise RefusedError(Reason.MODE_MISMATCH, "a conversation of another mode or policy")
     if conversation.admin != sender.account or set(conversation.members) != {me.keys.account, sender.account}:
-        raise DeviationError(Reason.SENDER_INCONSISTENT, "the roster of another conversation", culprits=SENDER)
+        raise RefusedError(Reason.SENDER_INCONSISTENT, "the roster of another conversation")
     held = Held(conversation, sender.account, confirmed=True)
     known = draft.get(_place(held))
     return _keep(draft, held) if known is None else unpack(known, Held)

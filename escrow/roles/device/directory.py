@@ -6,66 +6,81 @@ a proof; the first one seen of an account is pinned, and a change of device keys
 
 from escrow.e2ee.devices import DeviceList
 from escrow.e2ee.keys import Identity
-from escrow.errors import DeferredError, Reason, RefusedError
-from escrow.ids import AccountId, DeviceNo, Party
+from escrow.encoding import expect
+from escrow.errors import DeferredError, EscrowError, Reason, RefusedError
+from escrow.ids import AccountId, DeviceNo, Millis, Party
 from escrow.roles.calls import Found, GetBundle, Lookup
 from escrow.roles.lightview import LightView
-from escrow.roles.machine import Answered, Draft, Read
+from escrow.roles.machine import Draft, Read
 from escrow.tlog.entry import EntryType
 
 RELAY = Party("relay")
+_NAME = b"name/"
 
 
-def account_of(draft: Draft, name: str) -> AccountId | None:
-    """The account behind ``name`` (a name, or 64 hex digits); None while the relay is being asked.
-
-    Raises ``RefusedError(NOT_FOUND)`` once the relay has said that there is none.
-    """
+def known_account(view: Read | Draft, name: str) -> AccountId | None:
+    """The account behind ``name`` (a name, or 64 hex digits), if we know it."""
     if len(name) == 64 and set(name) <= set("0123456789abcdef"):
         return AccountId(bytes.fromhex(name))
-    known = draft.get(b"name/" + name.encode())
-    if known == b"":
-        draft.delete(b"name/" + name.encode())
-        raise RefusedError(Reason.NOT_FOUND, f"nobody is called {name}")
-    if known is None and not any(todo.call == Lookup(name) for todo in draft.owed(Lookup)):
-        draft.owe(RELAY, Lookup(name))
+    known = view.get(_NAME + name.encode())
     return None if known is None else AccountId(known)
 
 
-def on_lookup(draft: Draft, call: Lookup, event: Answered) -> None:
-    """Remember what the relay says about a name."""
-    match event.reply:
-        case Found(account=account):
-            draft.put(b"name/" + call.name.encode(), account)
-        case _:
-            draft.put(b"name/" + call.name.encode(), b"")
-    draft.settle(event.todo)
+def account_of(draft: Draft, name: str) -> AccountId | None:
+    """As ``known_account``; None while the relay is being asked."""
+    account = known_account(draft, name)
+    if account is None and not any(todo.call == Lookup(name) for todo in draft.owed(Lookup)):
+        draft.owe(RELAY, Lookup(name))
+    return account
+
+
+def on_found(draft: Draft, call: Lookup, reply: Found | EscrowError) -> None:
+    """Remember what the relay says about a name. Raises ``RefusedError`` if it says no, ``MalformedError``."""
+    if isinstance(reply, EscrowError):
+        raise RefusedError(reply.reason, "the relay knows no such name")
+    draft.put(_NAME + call.name.encode(), expect(reply.account, 32, "an account id"))
 
 
 def device_list(draft: Draft, view: LightView, account: AccountId) -> DeviceList | None:
-    """The logged device list of an account, pinned; None while the log is being asked.
+    """The logged device list of an account, pinned and the newest under our head; None while the log is being asked.
 
     Raises ``RefusedError(KEY_CHANGED)`` if it is not the pinned one.
     """
     logged = view.device_list(draft, account)
-    if logged is None:
+    if logged is None or not view.is_newest(draft, EntryType.DEVICE_LIST, account):
         view.want(draft, EntryType.DEVICE_LIST, account)
         return None
-    pin = b"pin/" + account
-    pinned = draft.get(pin)
-    if pinned is None:
-        draft.put(pin, logged.list_hash)
-    elif pinned != logged.list_hash:
+    if _pinned(draft, logged) != logged.list_hash:
         raise RefusedError(Reason.KEY_CHANGED, logged.name)
     return logged
 
 
-def sender_identity(draft: Draft, view: LightView, account: AccountId, device: int) -> tuple[Identity, str]:
-    """The logged identity of a device that wrote to us, and its account's name; ``DEVICE_UNKNOWN``, deferred."""
-    logged = device_list(draft, view, account)
+def sender_identity(
+    draft: Draft, view: LightView, account: AccountId, device: int, now: Millis
+) -> tuple[Identity, str]:
+    """The logged identity of a device that wrote to us, and its account's name; ``DEVICE_UNKNOWN``, deferred.
+
+    Other keys than the pinned ones may speak, since their account has signed them. Nothing is sent to them.
+    """
+    logged = view.device_list(draft, account)
     if logged is None:
+        view.want(draft, EntryType.DEVICE_LIST, account)
         raise DeferredError(Reason.DEVICE_UNKNOWN, account.hex())
-    return logged.device(DeviceNo(device)).identity(account), logged.name
+    _pinned(draft, logged)
+    try:
+        return logged.device(DeviceNo(device)).identity(account), logged.name
+    except RefusedError as error:
+        view.want_newer(draft, EntryType.DEVICE_LIST, account, now)
+        raise DeferredError(Reason.DEVICE_UNKNOWN, account.hex()) from error
+
+
+def _pinned(draft: Draft, logged: DeviceList) -> bytes:
+    """The hash of the list that was seen first."""
+    pin = b"pin/" + logged.account
+    pinned = draft.get(pin)
+    if pinned is None:
+        draft.put(pin, logged.list_hash)
+    return pinned or logged.list_hash
 
 
 def want_bundle(draft: Draft, account: AccountId, device: int) -> None:

@@ -1,31 +1,33 @@
 """What a receiver checks before anything is shown: the list of the protocol, in its order.
 
-A refusal says who provably deviated: the relay, or the sender, or nobody. What merely has not arrived yet defers the
-item and blames nobody. The ratchet moves on as soon as an envelope authenticates, and nothing else is consumed by an
-item that is refused later.
+A refusal has a reason; whom it names stands in ``blame``. What merely has not arrived yet defers the item. The ratchet
+moves on as soon as an envelope authenticates, and nothing else is consumed by an item that is refused later.
 """
 
 from dataclasses import dataclass
 
 from escrow.capsule.body import Body, body_id, open_body
 from escrow.capsule.chain import message_key
-from escrow.capsule.envelope import EnvelopeContent, verify_env_path
+from escrow.capsule.envelope import EnvelopeContent, EnvelopePath, verify_env_path
 from escrow.capsule.header import ContentClass, Header, cap_hash
 from escrow.capsule.label import Label, label_hash
-from escrow.capsule.receipt import Receipt, verify_receipt
+from escrow.capsule.receipt import Receipt
 from escrow.capsule.schemes import scheme_of
 from escrow.capsule.submission import SignedContent
+from escrow.committee.documents import CommitteeKey
 from escrow.e2ee.content import decode_text
 from escrow.e2ee.keys import Identity
 from escrow.e2ee.pqxdh import SessionSecret, Used, respond
 from escrow.e2ee.roster import conv_tag, roster_root
 from escrow.e2ee.session import open_
-from escrow.errors import DeferredError, DeviationError, EscrowError, MalformedError, Reason, RefusedError
+from escrow.encoding import u32
+from escrow.errors import DeferredError, MalformedError, Reason, RefusedError
 from escrow.ids import AccountId, Millis
 from escrow.roles.authorised import context_of
-from escrow.roles.calls import EscrowDelivery, PlainDelivery
-from escrow.roles.device.conversations import SENDER, Held, adopt, confirm, held_with, lineage_of
+from escrow.roles.calls import EscrowDelivery
+from escrow.roles.device.conversations import Held, adopt, confirm, held_with, lineage_of
 from escrow.roles.device.directory import sender_identity
+from escrow.roles.device.receipts import authentic, check_names, in_time
 from escrow.roles.device.state import (
     ESCROW,
     PLAIN,
@@ -43,8 +45,6 @@ from escrow.secret import Secret
 from escrow.tags import Tag, fields
 from escrow.tlog.entry import EntryType
 from escrow.warrant.genesis import Genesis
-
-RELAY_LIED = frozenset({"relay"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,37 +73,31 @@ class Receiver:
         me = load_me(draft)
         label, body = Label.decode(item.label), Body.decode(item.body)
         header = Header.decode(body.header)
-        receipt = self._receipt(item, now)
-        capped = cap_hash(label.suite, item.capsule)
-        signed = SignedContent(label_hash(item.label), capped, header.index, body_id(item.body), item.env_root)
-        try:
-            verify_env_path((me.keys.account, me.keys.device, item.envelope), item.env_path, item.env_root)
-        except EscrowError as error:
-            raise DeviationError(Reason.RELAY_SUBSTITUTED, error.detail, culprits=RELAY_LIED) from error
-        if receipt.submit_hash != signed.hash:
-            raise DeviationError(Reason.RELAY_SUBSTITUTED, culprits=RELAY_LIED)
-        sender, name = sender_identity(draft, self.view, AccountId(label.sender_account), label.sender_device)
-        try:
-            signed.verify(sender.signing, item.device_sig)
-        except RefusedError as error:
-            raise DeviationError(Reason.SIGNATURE_INVALID, culprits=RELAY_LIED) from error
-        return Checked(label, header, signed, receipt, sender, name)
-
-    def _receipt(self, item: EscrowDelivery, now: Millis) -> Receipt:
-        try:
-            receipt, _ = verify_receipt(item.receipt, item.path, item.frame, item.relay_sig, self.genesis.relay.public)
-        except EscrowError as error:
-            raise DeviationError(Reason.RECEIPT_INVALID, error.detail, culprits=RELAY_LIED) from error
+        EnvelopePath.decode(item.env_path)
+        receipt, _ = authentic(self.genesis, item.receipt, item.path, item.frame, item.relay_sig)
         if receipt.ingest_time > now + self.genesis.skew_ms:
             raise DeferredError(Reason.CLOCK_AHEAD)
-        return receipt
+        capped = cap_hash(label.suite, item.capsule)
+        signed = SignedContent(label_hash(item.label), capped, header.index, body_id(item.body), item.env_root)
+        if receipt.submit_hash != signed.hash:
+            raise RefusedError(Reason.RELAY_SUBSTITUTED, "not what the relay signed for")
+        try:
+            verify_env_path((me.keys.account, me.keys.device, item.envelope), item.env_path, item.env_root)
+        except RefusedError as error:
+            raise RefusedError(Reason.RELAY_SUBSTITUTED, "not the envelope for this device") from error
+        check_names(receipt, label)
+        account, place = AccountId(label.sender_account), label.sender_device
+        sender, name = sender_identity(draft, self.view, account, place, now)
+        signed.verify(sender.signing, item.device_sig)
+        return Checked(label, header, signed, receipt, sender, name)
 
     # -- step 5: the session ----------------------------------------------------------------------
 
     def unseal(self, draft: Draft, sender: Identity, mode: int, envelope: bytes, now: Millis) -> bytes:
         """The envelope's plaintext; the session has moved on and used prekeys are erased.
 
-        ``ENVELOPE_INVALID`` and its kin defer: the sender may be asked again, and nobody is to blame.
+        ``ENVELOPE_INVALID`` is deferred: the sender may be asked again, and nobody is to blame. An envelope that begins
+        a session of another mode or lineage is refused, ``MODE_MISMATCH``.
         """
         me = load_me(draft)
 
@@ -112,13 +106,17 @@ class Receiver:
             if secret.peer != sender:
                 raise RefusedError(Reason.SENDER_MISMATCH, "the session is another device's")
             if (secret.mode, secret.lineage) != (mode, lineage_of(self.genesis, mode)):
-                raise DeviationError(Reason.MODE_MISMATCH, culprits=SENDER)
+                raise RefusedError(Reason.MODE_MISMATCH)
             return secret, used
 
         session = load_session(draft, sender.account, sender.device, mode)
+        if session is not None and session.peer != sender:
+            session = None  # a session with the keys before these; what comes next must begin another
         try:
             following, plaintext, used = open_(session, envelope, b"", answer, now)
-        except RefusedError as error:
+        except (MalformedError, RefusedError) as error:
+            if error.reason is Reason.MODE_MISMATCH:
+                raise
             raise DeferredError(Reason.ENVELOPE_INVALID, error.reason.name) from error
         save_session(draft, following)
         for purpose, place in used or ():
@@ -132,18 +130,21 @@ class Receiver:
         me, signed = load_me(draft), checked.signed
         content = _content(opened)
         if content.mode != ESCROW:
-            raise DeviationError(Reason.MODE_MISMATCH, culprits=SENDER)
+            raise RefusedError(Reason.MODE_MISMATCH)
         says = (content.label_hash, content.cap_hash, content.index, content.body_id)
         if says != (signed.label_hash, signed.cap_hash, signed.index, signed.body_id):
-            raise DeviationError(Reason.SENDER_INCONSISTENT, culprits=SENDER)
+            raise RefusedError(Reason.SENDER_INCONSISTENT, "the envelope is about something else")
         if (checked.header.label_hash, checked.header.cap_hash) != says[:2]:
-            raise DeviationError(Reason.HEADER_MISMATCH, culprits=SENDER)
+            raise RefusedError(Reason.SENDER_INCONSISTENT, "the header is about something else")
         held = self._conversation(draft, me, checked, content)
-        self._check_label(draft, checked, held)
-        if content.index != 0 or content.seed is None:
-            raise DeviationError(Reason.INDEX_RANGE, culprits=SENDER)
-        self._check_capsule(draft, item, checked.label, content.seed)
-        text = self._open(draft, item, checked, content)
+        self._check_roster(checked, held)
+        key = self._check_committee(draft, checked)
+        if not in_time(self.genesis, checked.receipt, checked.label):
+            raise RefusedError(Reason.EPOCH_STALE)
+        if content.seed is None:
+            raise RefusedError(Reason.INDEX_RANGE, "a chain of this policy ends with its first message")
+        self._check_capsule(item, key, content.seed)
+        text = self._open(draft, item, checked, content.seed)
         confirm(draft, held)
         name, time = checked.sender_name, checked.receipt.ingest_time
         return Shown(checked.sender.account, name, ESCROW, text, time, signed.body_id)
@@ -152,9 +153,9 @@ class Receiver:
         """The content of an un-escrowed session message; the session alone proves who wrote it."""
         try:
             mid, padded, *genesis = fields(Tag.PLAIN, opened, 16, None, None, optional=1)
-            text = decode_text(padded)
         except MalformedError as error:
-            raise DeviationError(Reason.CONTENT_INVALID, error.detail, culprits=SENDER) from error
+            raise MalformedError(error.detail, Reason.CONTENT_INVALID) from error
+        text = decode_text(padded)
         me = load_me(draft)
         if genesis:
             confirm(draft, adopt(draft, self.genesis, me, sender, PLAIN, genesis[0]))
@@ -167,23 +168,27 @@ class Receiver:
         """The conversation whose tag the label carries, taken over first if the envelope begins it."""
         if content.genesis is not None:
             adopt(draft, self.genesis, me, checked.sender, ESCROW, content.genesis)
-        policy, label = self.genesis.policy, checked.label
+        label = checked.label
         for held in held_with(draft, checked.sender.account, ESCROW):
-            if conv_tag(held.conversation.secret, policy.hash, label.epoch) == label.conv_tag:
+            if conv_tag(held.conversation.secret, label.policy_hash, label.epoch) == label.conv_tag:
                 return held
-        raise DeviationError(Reason.CONV_TAG, culprits=SENDER)
+        raise RefusedError(Reason.CONV_TAG)
 
-    def _check_label(self, draft: Draft, checked: Checked, held: Held) -> None:
-        policy, label, receipt = self.genesis.policy, checked.label, checked.receipt
-        conversation = held.conversation
+    def _check_roster(self, checked: Checked, held: Held) -> None:
+        label, conversation = checked.label, held.conversation
         if checked.sender.account not in conversation.members:
-            raise DeviationError(Reason.SENDER_MISMATCH, culprits=SENDER)
+            raise RefusedError(Reason.SENDER_MISMATCH)
         if label.roster_version > conversation.version:
             raise DeferredError(Reason.ROSTER_UNKNOWN)
-        root = roster_root(conversation.secret, policy.hash, label.epoch, conversation.version, conversation.members)
-        if (label.roster_version, label.roster_root) != (conversation.version, root):
-            raise DeviationError(Reason.ROSTER_ROOT, culprits=SENDER)
-        if label.policy_hash != policy.hash or label.n_max != policy.n_max:
+        version, members = conversation.version, conversation.members
+        root = roster_root(conversation.secret, label.policy_hash, label.epoch, version, members)
+        if (label.roster_version, label.roster_root) != (version, root):
+            raise RefusedError(Reason.ROSTER_ROOT)
+
+    def _check_committee(self, draft: Draft, checked: Checked) -> CommitteeKey:
+        """The key that the label names; that it has retired since does not matter."""
+        policy, label = self.genesis.policy, checked.label
+        if label.policy_hash != policy.hash:
             raise RefusedError(Reason.POLICY_UNAUTHORISED)
         period = policy.period_of(label.epoch)
         key = self.view.committee_key(draft, period)
@@ -194,35 +199,26 @@ class Receiver:
             raise RefusedError(Reason.COMMITTEE_UNAUTHORISED)
         if label.suite != policy.suite:
             raise RefusedError(Reason.SUITE_MISMATCH)
-        start, end = policy.epoch_start(label.epoch), policy.epoch_end(label.epoch)
-        in_time = start <= receipt.ingest_time < end + self.genesis.grace_ms
-        same = (receipt.epoch, receipt.conv_tag, receipt.sender_account, receipt.sender_device) == (
-            label.epoch, label.conv_tag, label.sender_account, label.sender_device)  # fmt: skip
-        if not in_time or not same:
-            raise DeviationError(Reason.EPOCH_STALE, culprits=RELAY_LIED)
+        if label.n_max != policy.n_max:
+            raise RefusedError(Reason.CHAIN_LIMIT)
+        return key
 
-    def _check_capsule(self, draft: Draft, item: EscrowDelivery, label: Label, seed: Secret) -> None:
+    def _check_capsule(self, item: EscrowDelivery, key: CommitteeKey, seed: Secret) -> None:
         """Make the capsule again from the seed: what the custodians could open is what we were sent, byte for byte."""
-        key = self.view.committee_key(draft, self.genesis.policy.period_of(label.epoch))
-        if key is None:
-            raise AssertionError("the label's committee key was checked before")
-        again = scheme_of(label.suite).encapsulate(context_of(self.genesis, key), item.label, seed)
+        again = scheme_of(self.genesis.policy.suite).encapsulate(context_of(self.genesis, key), item.label, seed)
         if again != item.capsule:
-            raise DeviationError(Reason.CAPSULE_MISMATCH, culprits=SENDER)
+            raise RefusedError(Reason.CAPSULE_MISMATCH)
 
-    def _open(self, draft: Draft, item: EscrowDelivery, checked: Checked, content: EnvelopeContent) -> str:
-        label = checked.label
-        seen = b"seen/" + label.sender_account + label.sender_device.to_bytes(4, "big") + label.chain_id
+    def _open(self, draft: Draft, item: EscrowDelivery, checked: Checked, seed: Secret) -> str:
+        label, kind = checked.label, checked.header.content_class
+        seen = b"seen/" + label.sender_account + u32(label.sender_device) + label.chain_id
         if draft.get(seen) is not None:
             raise RefusedError(Reason.INDEX_REUSED)
-        if checked.header.content_class is not ContentClass.CONTENT:
+        text = decode_text(open_body(message_key(seed, checked.signed.label_hash, 0), item.body))
+        if kind is ContentClass.RETRY:
             raise RefusedError(Reason.RETRY_UNSOLICITED)
-        if content.seed is None:
-            raise AssertionError("a message at index 0 has a seed")
-        try:
-            text = decode_text(open_body(message_key(content.seed, checked.signed.label_hash, 0), item.body))
-        except EscrowError as error:
-            raise DeviationError(error.reason, error.detail, culprits=SENDER) from error
+        if kind is not ContentClass.CONTENT:
+            raise RefusedError(Reason.CONTENT_INVALID, "text under another class of content")
         draft.put(seen, b"")
         return text
 
@@ -231,9 +227,4 @@ def _content(opened: bytes) -> EnvelopeContent:
     try:
         return EnvelopeContent.decode(opened)
     except MalformedError as error:
-        raise DeviationError(Reason.SENDER_INCONSISTENT, error.detail, culprits=SENDER) from error
-
-
-def sender_of(item: PlainDelivery) -> tuple[AccountId, int]:
-    """Whom the relay names as the sender of an un-escrowed message; the session will tell."""
-    return AccountId(item.sender_account), item.sender_device
+        raise RefusedError(Reason.SENDER_INCONSISTENT, error.detail) from error

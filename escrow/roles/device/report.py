@@ -4,7 +4,7 @@ from escrow.encoding import number, u64
 from escrow.roles.device.commands import ConversationStatus, Inbox, Status
 from escrow.roles.device.conversations import all_held
 from escrow.roles.device.directory import names
-from escrow.roles.device.state import Alarm, Deferred, Sent, Shown, load_me
+from escrow.roles.device.state import Alarm, Deferred, Queued, Sent, Shown, load_me
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Draft, Read
 from escrow.roles.state import unpack
@@ -22,6 +22,7 @@ def status(view: Read | Draft, light: LightView) -> Status:
     """The device and everything that waits or was refused."""
     me = load_me(view)
     sent = [unpack(data, Sent) for _, data in view.scan(b"sent/")]
+    queued = [unpack(data, Queued) for _, data in view.scan(b"queue/")]
     conversations = tuple(
         ConversationStatus(held.peer, names(view, light, held.peer), held.conversation.mode, held.confirmed)
         for held in all_held(view)
@@ -31,10 +32,11 @@ def status(view: Read | Draft, light: LightView) -> Status:
         name=me.name,
         enrolled=me.enrolled,
         conversations=conversations,
-        queued=sum(1 for _ in view.scan(b"queue/")),
+        queued=len(queued),
         unanswered=sum(each.state == "sent" for each in sent),
         accepted=sum(each.state == "accepted" for each in sent),
         refused=tuple(each.state for each in sent if each.state not in ("sent", "accepted")),
         deferred=tuple(unpack(data, Deferred).reason for _, data in view.scan(b"deferred/")),
         alarms=tuple(unpack(data, Alarm) for _, data in view.scan(b"alarm/")),
+        waiting=tuple(each.waits for each in queued if each.waits),
     )

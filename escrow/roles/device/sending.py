@@ -23,7 +23,7 @@ from escrow.e2ee.content import encode_text
 from escrow.e2ee.devices import DeviceList
 from escrow.e2ee.roster import conv_tag, member_salts, root_of_salts
 from escrow.e2ee.session import Session, seal
-from escrow.errors import EscrowError, Reason, RefusedError
+from escrow.errors import DeferredError, EscrowError, Reason, RefusedError
 from escrow.ids import AccountId, Millis
 from escrow.roles.authorised import context_of
 from escrow.roles.calls import DeviceEnvelope, EscrowSend, PlainSend, RegisterRoute, RouteMember, Submission, Submit
@@ -46,32 +46,36 @@ class Sender:
     genesis: Genesis
     view: LightView
 
-    def send(self, draft: Draft, message: Queued, now: Millis, coins: Coins) -> bool:
-        """Write the submission down and return True, or owe the questions it waits for and return False.
+    def send(self, draft: Draft, message: Queued, now: Millis, coins: Coins) -> None:
+        """Write the submission down.
 
-        Raises ``RefusedError`` for what no answer can mend: an unknown name, a changed key, an expired policy.
+        Raises ``DeferredError`` with what it waits for, after owing the questions about it; ``RefusedError`` for what
+        no answer can mend: changed keys, an expired policy.
         """
+        self._check_view(draft, now)
         peer = account_of(draft, message.to)
-        if not self.view.fresh(draft, now, self.genesis.fresh_ms):
-            self.view.refresh(draft, now - self.genesis.fresh_ms // 2)
-            return False
-        self.view.require_fresh(draft, now)
         key = self._committee_key(draft, now) if message.mode == ESCROW else None
         devices = None if peer is None else device_list(draft, self.view, peer)
-        if peer is None or devices is None or (message.mode == ESCROW and key is None):
-            return False
+        if peer is None or devices is None:
+            raise DeferredError(Reason.DEVICE_UNKNOWN)
+        if message.mode == ESCROW and key is None:
+            raise DeferredError(Reason.COMMITTEE_UNKNOWN)
         me = load_me(draft)
         if peer == me.keys.account:
             raise RefusedError(Reason.USAGE, "a message to oneself")
         sessions = self._sessions(draft, devices, peer, message.mode)
-        if sessions is None:
-            return False
         held = with_peer(draft, self.genesis, me, peer, message.mode, coins)
         if key is None:
             self._plain(draft, held, sessions, message, now, coins)
         else:
             self._escrowed(draft, me, held, key, sessions, message, now, coins)
-        return True
+
+    def _check_view(self, draft: Draft, now: Millis) -> None:
+        """Whoever freezes the log stops us here: nothing is sealed without a fresh head that agrees with our clock."""
+        trouble = self.view.trouble(draft, now)
+        if trouble is not None:
+            self.view.refresh(draft, now - self.genesis.fresh_ms // 2)
+            raise DeferredError(trouble)
 
     def _committee_key(self, draft: Draft, now: Millis) -> CommitteeKey | None:
         """The authorised committee key of this moment; None while the log is being asked."""
@@ -84,8 +88,8 @@ class Sender:
             raise RefusedError(Reason.COMMITTEE_RETIRED)
         return key
 
-    def _sessions(self, draft: Draft, devices: DeviceList, peer: AccountId, mode: int) -> Mapping[int, Session] | None:
-        """A session with every device of the peer; None while prekeys are being asked for."""
+    def _sessions(self, draft: Draft, devices: DeviceList, peer: AccountId, mode: int) -> Mapping[int, Session]:
+        """A session with every device of the peer; ``SESSION_MISSING``, deferred, while prekeys are being asked for."""
         sessions: dict[int, Session] = {}
         for device in devices.devices:
             session = load_session(draft, peer, device.number, mode)
@@ -97,7 +101,9 @@ class Sender:
                 raise RefusedError(Reason.KEY_CHANGED, devices.name)
             else:
                 sessions[device.number] = session
-        return sessions if len(sessions) == len(devices.devices) else None
+        if len(sessions) < len(devices.devices):
+            raise DeferredError(Reason.SESSION_MISSING)
+        return sessions
 
     def _plain(
         self,

@@ -7,9 +7,11 @@
 ``conv/``, ``with/``   conversations by id; the one in use per (peer, mode)
 ``route/``             conversation tags that the relay has been told
 ``queue/``             messages that are not yet sealed, in order
+``later/``             submissions that the relay could not take yet, as they were, in order
 ``sent/``              what was submitted, by idempotency key, with its outcome and receipt
 ``deferred/``          deliveries that wait for something, with what was already opened of them
 ``seen/``              chains that were accepted
+``settled/``           what was opened and shown or refused: the same once more is no second message
 ``inbox/``             what was shown to the user, in order
 ``alarm/``             what was refused, and who is to blame for it
 ``view/``              the light view of the log
@@ -33,7 +35,10 @@ PLAIN, ESCROW = 0, 1
 
 
 class Me(Struct, frozen=True):
-    """This device. ``hedge`` (32 bytes) is secret and never zero; ``chains`` counts the chains ever started."""
+    """This device. ``hedge`` (32 bytes) is secret and never zero; ``chains`` counts the chains ever started.
+
+    ``texts`` counts what was ever queued; ``mail`` is the first number of the mailbox that was not fetched.
+    """
 
     name: str
     account_seed: Secret
@@ -42,15 +47,22 @@ class Me(Struct, frozen=True):
     device_list: bytes
     enrolled: bool
     chains: int
+    texts: int
     mail: int
 
 
 class Queued(Struct, frozen=True):
-    """A message that waits to be sealed: for the peer called ``to``."""
+    """A message that waits to be sealed: for the peer called ``to``; ``number`` orders what the user has said.
 
+    ``tries`` counts the refusals since the user last did something, ``waits`` names what it waits for.
+    """
+
+    number: int
     to: str
     mode: int
     text: str
+    tries: int = 0
+    waits: str = ""
 
 
 class Sent(Struct, frozen=True):
@@ -129,6 +141,16 @@ def load_prekey(view: Read | Draft, purpose: int, place: int) -> PrekeySecret | 
     """A prekey secret, unless it was used up."""
     data = view.get(prekey_key(purpose, place))
     return None if data is None else unpack(data, PrekeySecret)
+
+
+def enqueue(draft: Draft, message: Queued) -> None:
+    """Put a message in its place in the queue, also one that was there before."""
+    draft.put(queue_key(message), pack(message))
+
+
+def queue_key(message: Queued) -> bytes:
+    """Where a queued message is kept."""
+    return b"queue/" + u64(message.number)
 
 
 def push(draft: Draft, prefix: bytes, value: object) -> int:

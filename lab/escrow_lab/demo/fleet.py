@@ -40,7 +40,7 @@ class Fleet:
         """Fails when a part cannot be kept running; whoever tells the story waits for it, too."""
 
     async def start(self) -> None:
-        """Start every part; return when all of them serve. ``UnavailableError(PROCESS_DIED)`` names one that does not."""
+        """Start every part; return when all serve. ``UnavailableError(PROCESS_DIED)`` names one that does not."""
         await asyncio.gather(*(self._start(party) for party in self._parties))
         self._watchers = [asyncio.create_task(self._watch(party)) for party in self._parties]
 

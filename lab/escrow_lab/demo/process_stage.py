@@ -30,8 +30,8 @@ from escrow.rpc.home import Home
 from escrow.rpc.settle import Settle
 from escrow.store import MemoryStore
 from escrow.store.sqlite import SqliteStore
-from escrow.tlog.note import Note
 from escrow.tlog.checkpoint import Checkpoint
+from escrow.tlog.note import Note
 
 PATIENCE: Final = 20.0
 """Seconds to repeat a call to a part that is being started again."""

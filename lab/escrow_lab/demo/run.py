@@ -60,7 +60,12 @@ def plan(options: Options) -> Workload:
         trace = read_trace(options.trace, options.limit)
         chosen = {"target": options.target, "start": options.start, "end": options.end}
         return from_trace(trace, texts, **chosen, seed=options.seed)  # type: ignore[arg-type]
-    for name, value in (("limit", options.limit), ("target", options.target), ("from", options.start), ("to", options.end)):
+    for name, value in (
+        ("limit", options.limit),
+        ("target", options.target),
+        ("from", options.start),
+        ("to", options.end),
+    ):
         if value is not None:
             raise MalformedError(f"--{name} goes with --trace", Reason.USAGE)
     return story(options.seed, texts)
@@ -76,7 +81,9 @@ async def _interruptible(options: Options, work: Workload, folder: Path) -> Summ
 
 async def _tell(options: Options, work: Workload, folder: Path) -> Summary:
     async with AsyncExitStack() as stack:
-        record = stack.enter_context((folder / "run.jsonl").open("w", encoding="utf-8") if options.keep else nullcontext())
+        record = stack.enter_context(
+            (folder / "run.jsonl").open("w", encoding="utf-8") if options.keep else nullcontext()
+        )
         narrator = Narrator(as_json=options.as_json, record=record)
         home = ensure(folder, terms=Terms(), start=lab_time(work.messages[0].time) - HOUR)
         restarts: dict[str, int] = {}
@@ -88,7 +95,9 @@ async def _tell(options: Options, work: Workload, folder: Path) -> Summary:
         fleet = Fleet(folder, _parties(home), on_restart)
         stack.push_async_callback(fleet.stop)
         await fleet.start()
-        narrator.say("started", f"{len(fleet.pids())} processes serve on loopback; seed {options.seed}.", pids=fleet.pids())
+        narrator.say(
+            "started", f"{len(fleet.pids())} processes serve on loopback; seed {options.seed}.", pids=fleet.pids()
+        )
         stage = ProcessStage(home, folder / "people")
         stack.push_async_callback(stage.close)
         tale = Story(stage, work, narrator)

@@ -68,5 +68,3 @@ class Stage(Protocol):
     async def log_size(self) -> int:
         """Entries in the log."""
         ...
-
-

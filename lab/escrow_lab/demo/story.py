@@ -139,7 +139,8 @@ class Story:
         await warrants.sign(self.stage, application, "approver", APPROVERS[0])
         await self.stage.settle()
         self.narrator.say(
-            "sealed", f"{ISSUERS[0]} issued, {APPROVERS[0]} approved; the seal is in the log, under a quorum of witnesses."
+            "sealed",
+            f"{ISSUERS[0]} issued, {APPROVERS[0]} approved; the seal is in the log, under a quorum of witnesses.",
         )
         await self.stage.advance_to(self.stage.now + 5 * MINUTE)
         report = await warrants.execute(self.stage, OFFICER, self.warrant_id)
@@ -154,9 +155,10 @@ class Story:
             [(names[each.sender_account], workload_time(each.ingest_time), each.text) for each in opened],
         )
         missing = f" Missing: {', '.join(self.summary.custodians_missing)}." if self.summary.custodians_missing else ""
+        count = len(self.summary.custodians_released)
         self.narrator.say(
             "released",
-            f"{len(self.summary.custodians_released)} custodians released, each after its intent was in the log.{missing}",
+            f"{count} custodians released, each after its intent was in the log.{missing}",
             custodians=outcomes,
         )
         self.narrator.say(
@@ -169,8 +171,14 @@ class Story:
 
     async def _another_key(self) -> None:
         self.narrator.chapter(6, "The same request with another key")
-        altered, rekeyed = await warrants.replays(self.stage, OFFICER, self.warrant_id, RecipientKey.from_seed(bytes(32)))
-        self.summary.refused_replay_other_key = all(answers and _none_released(answers) for answers in (altered, rekeyed))
+        altered, rekeyed = await warrants.replays(
+            *(self.stage, OFFICER, self.warrant_id),
+            RecipientKey.from_seed(bytes(32)),
+            self.summary.custodians_released,
+        )
+        self.summary.refused_replay_other_key = all(
+            answers and _none_released(answers) for answers in (altered, rekeyed)
+        )
         self.narrator.say("replay", f"The same request id, other bytes: {_spoken(altered)}.", answers=altered)
         self.narrator.say("replay", f"Another recipient key in the warrant: {_spoken(rekeyed)}.", answers=rekeyed)
 
@@ -222,5 +230,3 @@ def _none_released(answers: dict[str, str]) -> bool:
 def _spoken(answers: dict[str, str]) -> str:
     counted = Counter(reason or "released" for reason in answers.values())
     return ", ".join(f"{count} × {reason}" for reason, count in counted.most_common())
-
-

@@ -37,9 +37,9 @@ from escrow.roles.device.commands import GetInbox, GetStatus
 from escrow.roles.device.state import load_me
 from escrow.roles.ingest import TREE
 from escrow.roles.ledger import Ledger
+from escrow.roles.machine import Answered, Read, Todo
 from escrow.roles.mailbox import Item as Kept
 from escrow.roles.mailbox import Mailbox
-from escrow.roles.machine import Answered, Read, Todo
 from escrow.secret import Secret
 from escrow.warrant.item import Item
 from escrow_lab.demo.stage import Stage
@@ -115,7 +115,9 @@ class Forgery:
     def make(cls, item: Item, seed: Secret, text: str) -> "Forgery":
         """What an agency can make of a released seed."""
         named = label_hash(item.label)
-        header = Header(named, cap_hash(Label.decode(item.label).suite, item.capsule), 0, bytes(16), ContentClass.CONTENT)
+        header = Header(
+            named, cap_hash(Label.decode(item.label).suite, item.capsule), 0, bytes(16), ContentClass.CONTENT
+        )
         body = seal_body(message_key(seed, named, 0), header, encode_text(text))
         return cls(item.label, item.capsule, body, item.device_sig)
 
@@ -130,7 +132,7 @@ async def submit_forgery(stage: Stage, liar: Node, victim: Node, forgery: Forger
 
 
 async def deliver_forgery(stage: Stage, victim: Node, forgery: Forgery, ingest_time: int) -> str:
-    """A relay that colludes signs for the forgery and delivers it; why the victim refused, or ``""`` if it was shown."""
+    """A colluding relay signs for the forgery and delivers it; why the victim refused, ``""`` if it was shown."""
     me = await victim.read(load_me)
     label = Label.decode(forgery.label)
     addressed = [(bytes(me.keys.account), int(me.keys.device), b"whatever")]

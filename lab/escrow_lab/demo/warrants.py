@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 from escrow.capsule.combine import open_capsule
 from escrow.capsule.schemes import ShareRequest
@@ -109,17 +109,15 @@ async def request(stage: Stage, sealed: Sealed, items: Sequence[Item]) -> dict[s
         nonce=bytes(16),
         expires=payload.not_after,
     )
-    return await _ask_all(stage, sealed.agency, wanted.encode(), sign_request(sealed.case.request_key, wanted))
+    signature = sign_request(sealed.case.request_key, wanted)
+    return await _ask_all(stage, sealed.agency, wanted.encode(), signature, list(stage.genesis.custodian_keys))
 
 
 async def execute(stage: Stage, agency: str, warrant_id: bytes) -> Report:
     """Production, release and opening; what came of it."""
     node = stage.agency(agency)
     await node.run(Execute(warrant_id))
-    report = await node.ask(node.party, GetReport(warrant_id))
-    if not isinstance(report, Report):
-        raise AssertionError("a report is what was asked for")
-    return report
+    return cast(Report, await node.ask(node.party, GetReport(warrant_id)))
 
 
 async def opened(stage: Stage, agency: str, warrant_id: bytes) -> list[OpenedItem]:
@@ -132,13 +130,16 @@ async def opened(stage: Stage, agency: str, warrant_id: bytes) -> list[OpenedIte
 async def repeat(stage: Stage, agency: str, warrant_id: bytes) -> dict[str, str]:
     """The first request of a warrant once more, byte for byte."""
     data, signature = await stage.agency(agency).read(lambda view: _first_request(view, warrant_id))
-    return await _ask_all(stage, agency, data, signature)
+    return await _ask_all(stage, agency, data, signature, list(stage.genesis.custodian_keys))
 
 
 async def replays(
-    stage: Stage, agency: str, warrant_id: bytes, other: RecipientKey
+    stage: Stage, agency: str, warrant_id: bytes, other: RecipientKey, answered: Sequence[str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The first request again: with other bytes under its id, and with another recipient key in its warrant."""
+    """The first request again: with other bytes under its id, and with another recipient key in its warrant.
+
+    The former goes to the custodians that ``answered`` the first; to any other it would be new, and the warrant's own.
+    """
     node = stage.agency(agency)
     data, _ = await node.read(lambda view: _first_request(view, warrant_id))
     case = await node.read(lambda view: load_case(view, warrant_id))
@@ -150,7 +151,8 @@ async def replays(
     forged = dsse.Envelope(PAYLOAD_TYPE, strict.encode(payload), envelope.signatures).encode()
     rekeyed = _changed(first, dsse=forged, request_id=b"another request!")
     answers = [
-        await _ask_all(stage, agency, each.encode(), sign_request(case.request_key, each)) for each in (altered, rekeyed)
+        await _ask_all(stage, agency, each.encode(), sign_request(case.request_key, each), parties)
+        for each, parties in ((altered, answered), (rekeyed, list(stage.genesis.custodian_keys)))
     ]
     return answers[0], answers[1]
 
@@ -181,9 +183,11 @@ async def released_seed(stage: Stage, agency: str, warrant_id: bytes) -> tuple[I
     return await stage.agency(agency).read(combine)
 
 
-async def _ask_all(stage: Stage, agency: str, data: bytes, signature: bytes) -> dict[str, str]:
+async def _ask_all(
+    stage: Stage, agency: str, data: bytes, signature: bytes, parties: Sequence[str]
+) -> dict[str, str]:
     answers = {}
-    for party in stage.genesis.custodian_keys:
+    for party in parties:
         answers[party] = await _ask(stage, agency, party, Release(data, signature))
     return answers
 

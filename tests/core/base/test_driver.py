@@ -10,7 +10,7 @@ from escrow.encoding import number, u64
 from escrow.errors import BehindError, EscrowError, Reason, RefusedError, UnavailableError
 from escrow.ids import Millis, Party
 from escrow.node import Node
-from escrow.roles.calls import Append, Appended, Done, Fetch, GetHead, Lookup, Reply
+from escrow.roles.calls import Append, Appended, Done, Fetch, GetHead, Lookup
 from escrow.roles.machine import Answered, Called, CatchUp, Draft, Event, Read, Writes, outbox
 from escrow.store import MemoryStore
 from escrow.world.loop import complete
@@ -148,7 +148,7 @@ def test_a_draft_reads_like_the_state_it_will_become(first: object, then: object
     complete(store.commit(lambda view: (apply(Draft(view), first).writes(), None)))
     draft = apply(Draft(store), then)
     inside: tuple[object, ...] = look(draft, prefix, after)
-    complete(store.commit(lambda view: (draft.writes(), None)))
+    complete(store.commit(lambda _: (draft.writes(), None)))
     assert look(store, prefix, after) == inside
 
 
@@ -191,5 +191,3 @@ def test_numbers_in_the_outbox_are_never_used_twice() -> None:
     places.append(draft.owe("x", Fetch(0, 1)))
     assert places == [0, 1, 2, 3]
     assert number(u64(3)) == 3
-
-

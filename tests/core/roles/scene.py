@@ -101,7 +101,7 @@ class Scene:
 
     def application(self, **changes: Any) -> NewApplication:
         now = self.world.now
-        wanted = {
+        wanted: dict[str, Any] = {
             "targets": (self.account(self.bob),),
             "window": (self.start, now),
             "not_before": now,
@@ -212,24 +212,32 @@ class Scene:
     def order(self, entry_type: EntryType, *people: str) -> bytes:
         return Order.signed(entry_type, self.tag, *(self.person(name) for name in people)).encode()
 
-    def rewritten(self, **changes: Any) -> bytes:
-        """The warrant under another id and with other fields, as an authority in league with the locks might have it."""
+    def rewritten(self, **changes: Any) -> WarrantPayload:
+        """The warrant under another id and with other fields, as an authority and locks in league might have it."""
         payload = msgspec.structs.replace(self.payload, **({"warrant_id": "77" * 16} | changes))
         if "recipient_pop" not in changes:
             statement = recipient_statement(payload.id, payload.recipient_public)
             payload = msgspec.structs.replace(payload, recipient_pop=self.request_key.sign(statement).hex())
-        return strict.encode(payload)
+        return payload
 
-    def sealed_by_force(self, payload: bytes, *signers: SigningKey, wait: int = 2 * MINUTE) -> ReleaseRequest:
-        """Seal whatever these bytes say under these signatures; the request under that."""
-        signatures = tuple(dsse.sign(PAYLOAD_TYPE, payload, signer) for signer in signers)
-        return self.sealed_envelope(dsse.Envelope(PAYLOAD_TYPE, payload, signatures).encode(), payload, wait=wait)
+    def sealed_by_force(
+        self, payload: WarrantPayload, *signers: SigningKey, document: bytes = b"", wait: int = 2 * MINUTE, **leaf: Any
+    ) -> ReleaseRequest:
+        """Seal a warrant under whatever signatures; the request under that.
 
-    def sealed_envelope(self, envelope: bytes, payload: bytes, *, wait: int = 2 * MINUTE) -> ReleaseRequest:
-        document = msgspec.json.decode(payload, type=WarrantPayload, strict=False)
-        assert self.log("authority", EntryType.WARRANT_SEALED, make_leaf(document, envelope, SALT).encode()) == ("",)
+        ``document`` are the bytes to sign if they are not the payload's, ``leaf`` changes what the log is told.
+        """
+        document = document or strict.encode(payload)
+        signatures = tuple(dsse.sign(PAYLOAD_TYPE, document, signer) for signer in signers)
+        envelope = dsse.Envelope(PAYLOAD_TYPE, document, signatures).encode()
+        sealed = replace(make_leaf(payload, envelope, SALT), **leaf)
+        assert self.log("authority", EntryType.WARRANT_SEALED, sealed.encode()) == ("",)
         self.pass_time(wait)
-        root, tag = field_root(document), seal_tag(document.id)
+        return self.under(payload, envelope)
+
+    def under(self, payload: WarrantPayload, envelope: bytes) -> ReleaseRequest:
+        """The request under another warrant."""
+        root, tag = field_root(payload), seal_tag(payload.id)
         return replace(self.request, seal_tag=tag, salt=SALT, dsse=envelope, field_root=root)
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escrow.capsule.receipt import IngestRoot
@@ -55,6 +55,7 @@ def dkg(town: Town, n: int) -> bytes:
 # -- what it holds ------------------------------------------------------------------------------
 
 
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=6))
 def test_a_follower_holds_every_entry_in_order_and_a_head_over_them(batches: list[int]) -> None:
     town, follower = watched()
@@ -155,6 +156,7 @@ def test_only_the_first_seal_of_a_tag_counts_and_orders_follow_in_log_order() ->
     assert follower.seal(view(town), bytes(32)) is None
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=8), st.integers(0, 30))
 def test_ingest_roots_grow_in_size_and_time_and_each_receipt_has_its_first_root(
     tried: list[tuple[int, int]], seq: int
@@ -260,7 +262,7 @@ FORGERIES: dict[str, tuple[Callable[[Forger, list[bytes]], Update], Reason]] = {
         lambda forger, held: Update(len(held), (b"x",), forger.note([*held, b"x"], 2), ()),
         Reason.QUORUM_MISSING,
     ),
-    "no note": (lambda forger, held: Update(len(held), (b"x",), b"", ()), Reason.MALFORMED),
+    "no note": (lambda _, held: Update(len(held), (b"x",), b"", ()), Reason.MALFORMED),
 }
 
 

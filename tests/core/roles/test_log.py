@@ -3,17 +3,19 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escrow.errors import EscrowError, Reason
 from escrow.ids import Party
 from escrow.roles.calls import Append, Call, Cosigned, GetHead, GetPath, GetRecord, GetUpdate, Lookup, Reply
+from escrow.roles.machine import OUTBOX, Draft, Tick, outbox
 from escrow.roles.publishing import TREE
 from escrow.tlog.entry import Entry, EntryType
 from escrow.tlog.merkle import leaf_hash, verify_consistency, verify_inclusion
 from escrow.tlog.quorum import Head, verify_head
-from tests.core.roles.town import MINUTE, Phone, Town
+from escrow.world.loop import complete
+from tests.core.roles.town import MINUTE, Phone, Town, committee_documents
 
 
 def head_of(town: Town, known: int = 0) -> Head:
@@ -82,6 +84,7 @@ def test_a_committee_key_that_not_all_custodians_certified_is_not_taken() -> Non
     assert Entry.decode(shares.entry).type is EntryType.SHARE_GENERATION
 
 
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=5), st.data())
 def test_every_head_extends_the_one_before_and_proves_every_entry(batches: list[int], data: st.DataObject) -> None:
     town, logged, before = Town(), [], head_of(Town())
@@ -212,6 +215,39 @@ def test_a_witness_that_answers_nonsense_costs_its_own_cosignature_alone() -> No
 
     town.network.on_reply = spoil
     assert head_of(town).note.count(b"\n\xe2\x80\x94 ") == 1 + 3
+
+
+def test_a_publication_whose_questions_were_struck_off_does_not_block_the_next() -> None:
+    town = Town()
+    complete(town.network.nodes[Party("log")].step(Tick()))
+    values, streams = town.store("log").snapshot()
+    assert outbox(Draft(town.store("log")))
+    town.store("log").restore(({key: value for key, value in values.items() if not key.startswith(OUTBOX)}, streams))
+    assert head_of(town).size == 1
+
+
+def test_whoever_asks_while_a_publication_is_under_way_gets_its_outcome() -> None:
+    town = Town()
+    complete(town.network.nodes[Party("log")].step(Tick()))
+    assert head_of(town).size == 1
+
+
+def test_a_log_that_was_rolled_back_gets_no_cosignature_any_more() -> None:
+    town = Town()
+    backup = town.store("log").snapshot()
+    town.append(dkg(town, 1))
+    head_of(town)
+    town.store("log").restore(backup)
+    with pytest.raises(EscrowError) as caught:
+        head_of(town)
+    assert caught.value.reason is Reason.QUORUM_MISSING
+
+
+def test_shares_of_a_key_that_is_not_logged_are_not_taken() -> None:
+    town = Town()
+    _, generation = committee_documents(town.genesis, town.founding, 3)
+    entry = town.entry("custodian/1", EntryType.SHARE_GENERATION, generation.encode())
+    assert town.append(entry) == ("COMMITTEE_UNKNOWN",)
 
 
 def test_what_is_not_there_is_not_found() -> None:

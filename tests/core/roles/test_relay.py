@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escrow.capsule.envelope import verify_env_path
@@ -15,17 +15,20 @@ from escrow.capsule.label import Label, label_hash
 from escrow.capsule.receipt import verify_receipt
 from escrow.committee.documents import CommitteeKey
 from escrow.crypto.sign import SigningKey
+from escrow.e2ee.bundle import make_prekeys
 from escrow.encoding import number
 from escrow.errors import EscrowError, Reason
 from escrow.ids import DeviceNo, Party
 from escrow.roles.calls import (
     Append,
     DeviceEnvelope,
+    Enroll,
     Fetch,
     GetBundle,
     GetHead,
     ItemResult,
     Lookup,
+    PlainSend,
     RegisterRoute,
     Submission,
     Submit,
@@ -110,6 +113,14 @@ def test_a_plain_message_is_delivered_and_nothing_of_the_escrow_is_in_it() -> No
     assert (delivery.plain.sender_account, delivery.plain.envelope) == (at.alice.account, b"hello")
 
 
+def test_one_answer_holds_no_more_than_a_message_may() -> None:
+    at = scene()
+    for n in range(70):
+        envelopes = (DeviceEnvelope(at.bob.account, 1, bytes(70_000)),)
+        assert at.refused(Submission(bytes([n]) * 16, None, PlainSend(envelopes))) == ""
+    assert 50 < len(at.bob.ask(Fetch(0, 256)).items) < 60
+
+
 def test_a_mailbox_keeps_what_is_not_acknowledged() -> None:
     at = scene()
     for n in range(5):
@@ -149,7 +160,7 @@ def signed_anew(letter: Letter) -> Submission:
 REFUSALS: dict[str, tuple[Callable[[Scene], Submission], str]] = {
     "two kinds in one": (lambda at: msgspec.structs.replace(at.letter().item(), plain=at.alice.plain(at.bob).plain),
                          "MODE_MISMATCH"),
-    "of no kind": (lambda at: Submission(b"k" * 16, None, None), "MODE_MISMATCH"),
+    "of no kind": (lambda _: Submission(b"k" * 16, None, None), "MODE_MISMATCH"),
     "a short idempotency key": (lambda at: replace_key(at.letter().item(), b"short"), "MALFORMED"),
     "a cut label": (lambda at: sent(at.letter(), label=at.letter().label[:-1]), "MALFORMED"),
     "a cut body": (lambda at: sent(at.letter(), body=b"body"), "MALFORMED"),
@@ -183,7 +194,8 @@ REFUSALS: dict[str, tuple[Callable[[Scene], Submission], str]] = {
         DeviceEnvelope(at.bob.account, 2, b""),)).item(), "RECIPIENTS_MISMATCH"),
     "a repetition for nobody": (lambda at: replace(at.letter(), kind=ContentClass.RETRY, envelopes=()).item(),
                                 "RECIPIENTS_MISMATCH"),
-    "another's signature": (lambda at: replace(at.letter(), signer=at.bob.keys.signing_key).item(), "SIGNATURE_INVALID"),
+    "another's signature": (lambda at: replace(at.letter(), signer=at.bob.keys.signing_key).item(),
+                            "SIGNATURE_INVALID"),
     "an exchanged envelope": (lambda at: sent(at.letter(), envelopes=(DeviceEnvelope(at.bob.account, 1, b"other"),)),
                               "SIGNATURE_INVALID"),
     "a capsule that proves nothing": (lambda at: signed_anew(replace(at.letter(), capsule=b"\x01" * 160)),
@@ -207,6 +219,7 @@ def test_it_refuses_with_its_reason_and_keeps_nothing(name: str) -> None:
     assert at.refused(at.letter().item()) == "", "and the honest one still passes"
 
 
+@settings(max_examples=30)
 @given(st.sampled_from([name for name in FIELDS if name not in ("chain_id", "chain_no")]), st.data())
 def test_a_label_that_differs_in_any_field_is_refused(name: str, data: st.DataObject) -> None:
     at = shared_scene()
@@ -381,6 +394,7 @@ def test_one_idempotency_key_names_one_item() -> None:
     assert at.refused(replace(at.letter(), idempotency=b"l" * 16).item()) == ""
 
 
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from(["good", "again", "bad", "plain"]), min_size=1, max_size=8))
 def test_a_frame_signs_for_what_it_accepts_and_for_nothing_else(kinds: list[str]) -> None:
     at = scene()
@@ -422,6 +436,7 @@ def test_a_frame_signs_for_what_it_accepts_and_for_nothing_else(kinds: list[str]
 # -- time -----------------------------------------------------------------------------------------
 
 
+@settings(max_examples=30)
 @given(st.integers(-DAY, 2 * DAY))
 def test_an_item_is_accepted_from_the_start_of_its_epoch_to_its_end_and_the_grace(offset: int) -> None:
     policy_start = START - START % DAY
@@ -523,12 +538,16 @@ def test_enrolment_needs_a_logged_device_a_free_name_and_an_own_bundle() -> None
     carol = Phone(at.town, "carol")
     at.alice.ask(at.alice.enrolment())
     carols = carol.enrolment()
+    lodger = Phone(at.town, "dave").register()
+    moved = make_prekeys(b"k" * 32, changed(lodger.keys, device=DeviceNo(2)), 1, at.town.now, [])[1]
+    posing = Enroll("dave", moved.static, (), ())
     for phone, call, reason in (
         (carol, carols, Reason.DEVICE_UNKNOWN),
         (at.bob, at.bob.enrolment(name="alice"), Reason.NAME_TAKEN),
         (at.bob, carols, Reason.BUNDLE_INVALID),
         (at.bob, changed(at.bob.enrolment(), bundle=at.bob.enrolment().bundle[:-1] + b"\xff"), Reason.BUNDLE_INVALID),
         (at.bob, at.bob.enrolment(name="b" * 65), Reason.TOO_LARGE),
+        (lodger, posing, Reason.BUNDLE_INVALID),
         (at.bob, changed(at.bob.enrolment(), ec_keys=(b"",) * 1001), Reason.TOO_LARGE),
         (Phone(at.town, "bob", DeviceNo(2)), at.bob.enrolment(), Reason.DEVICE_UNKNOWN),
     ):

@@ -1,12 +1,13 @@
 """Witnesses: one tree per size, time that never goes back, and what that is worth when some of them are corrupt."""
 
+from contextlib import suppress
 from itertools import combinations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escrow.errors import EscrowError, Reason
+from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.roles.calls import AddCheckpoint, Cosigned, GetHead
 from escrow.roles.machine import CatchUp, Tick
 from escrow.tlog import checkpoint, cosignature
@@ -143,10 +144,8 @@ class Views:
     def heads(self) -> list[Head]:
         found = []
         for note in self.notes:
-            try:
+            with suppress(RefusedError):
                 found.append(verify_head(note, self.town.genesis.log_key, self.town.genesis.witness_rule))
-            except EscrowError as error:
-                assert error.reason is Reason.QUORUM_MISSING
         return found
 
 

@@ -197,13 +197,16 @@ def committee_documents(genesis: Genesis, founding: Founding, period: int) -> tu
     return key, replace(generation, acknowledgements=tuple(signer.sign(generation.statement) for signer in signers))
 
 
+FIRST = DeviceNo(1)
+
+
 @dataclass
 class Phone:
     """A device of an account of its own, registered with log and relay."""
 
     town: Town
     name: str
-    number: DeviceNo = DeviceNo(1)
+    number: DeviceNo = FIRST
     sent: int = 0
 
     @property

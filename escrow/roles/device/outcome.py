@@ -1,0 +1,115 @@
+"""What becomes of a submission: a receipt to check, a refusal that a new chain mends, one that time mends, or an end.
+
+What the user has said is never dropped in silence: it is in the queue, among what was submitted, or among the refused.
+A relay that refuses for ever is asked a few times for each thing the user does, not for ever.
+"""
+
+from msgspec.structs import replace
+
+from escrow.capsule.label import Label
+from escrow.capsule.receipt import Frame
+from escrow.crypto.coins import Coins
+from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
+from escrow.ids import Millis
+from escrow.roles.calls import FrameReply, ItemResult, RegisterRoute, Reply, Submission, Submit
+from escrow.roles.device.blame import NOBODY, culprits_of
+from escrow.roles.device.directory import RELAY
+from escrow.roles.device.receipts import authentic, check_names, in_time
+from escrow.roles.device.state import Queued, Sent, enqueue, push, queue_key, raise_alarm
+from escrow.roles.machine import Draft
+from escrow.roles.state import pack, unpack
+from escrow.warrant.genesis import Genesis
+
+ANEW = {
+    Reason.EPOCH_STALE,
+    Reason.ROSTER_STALE,
+    Reason.POLICY_STALE,
+    Reason.COMMITTEE_RETIRED,
+    Reason.CHAIN_REUSED,
+    Reason.CONV_TAG,
+}
+"""Refusals that the same text under a new chain can mend. The tag is unknown where its epoch was over too soon."""
+AGAIN = {Reason.INGEST_BLOCKED, Reason.RATE_LIMITED, Reason.EPOCH_FUTURE}
+"""Refusals that the same bytes can mend later."""
+MOST_TRIES = 3
+"""How often a text is sealed anew before it waits for the user's next command."""
+
+
+def on_submitted(draft: Draft, genesis: Genesis, call: Submit, reply: Reply | EscrowError, now: Millis) -> None:
+    """Take the relay's answer to a submission of one item."""
+    item = call.items[0]
+    match reply:
+        case FrameReply(items=(result,)) if not result.reason:
+            _on_accepted(draft, genesis, item, result, now)
+        case FrameReply(items=(result,)):
+            _on_refused(draft, call, Reason.__members__.get(result.reason, Reason.MALFORMED), now)
+        case EscrowError() as error:
+            _on_refused(draft, call, error.reason, now)
+        case _:
+            # No answer to our question: as good as a lost one, so the same bytes go out again.
+            raise_alarm(draft, Reason.MALFORMED, NOBODY, "the relay answered another question", now)
+            push(draft, b"later/", call)
+
+
+def on_route_refused(draft: Draft, call: RegisterRoute, error: EscrowError, now: Millis) -> None:
+    """The relay does not know the conversation's tag: tell it again with the next chain that has this tag."""
+    draft.delete(b"route/" + call.conv_tag)
+    if error.reason not in ANEW | AGAIN:
+        raise_alarm(draft, error.reason, NOBODY, "the relay does not take a conversation's tag", now)
+
+
+def refuse(draft: Draft, message: Queued, error: EscrowError, now: Millis, draw: Coins) -> None:
+    """A queued message that cannot be sealed: keep it among the refused, and say why."""
+    draft.delete(queue_key(message))
+    draft.put(b"sent/" + draw.take("idempotency", 16), pack(Sent(message, b"", error.reason.name, b"", 0)))
+    detail = f"to {message.to}: {error.detail}" if error.detail else f"to {message.to}"
+    raise_alarm(draft, error.reason, error.culprits, detail, now)
+
+
+def hope_again(draft: Draft) -> None:
+    """The user does something: what had to wait is tried again."""
+    for key, data in list(draft.scan(b"later/")):
+        draft.delete(key)
+        draft.owe(RELAY, unpack(data, Submit))
+    for _, data in list(draft.scan(b"queue/")):
+        message = unpack(data, Queued)
+        if message.tries:
+            enqueue(draft, replace(message, tries=0))
+
+
+def _on_accepted(draft: Draft, genesis: Genesis, item: Submission, result: ItemResult, now: Millis) -> None:
+    """Check what the relay signed for. Un-escrowed items have no receipt."""
+    place = b"sent/" + item.idempotency_key
+    sent = unpack(draft.get(place) or b"", Sent)
+    if item.escrow is None:
+        draft.put(place, pack(replace(sent, state="accepted")))
+        return
+    try:
+        frame = _check_receipt(genesis, sent, Label.decode(item.escrow.label), result)
+    except (MalformedError, RefusedError) as error:
+        # The relay has our message and did not sign for it. Its chain is never used again.
+        raise_alarm(draft, Reason.RECEIPT_INVALID, culprits_of(Reason.RECEIPT_INVALID), error.detail, now)
+        draft.put(place, pack(replace(sent, state=Reason.RECEIPT_INVALID.name)))
+        return
+    draft.put(place, pack(replace(sent, state="accepted", receipt=result.receipt, include_by=frame.include_by)))
+
+
+def _check_receipt(genesis: Genesis, sent: Sent, label: Label, result: ItemResult) -> Frame:
+    receipt, frame = authentic(genesis, result.receipt, result.path, result.frame, result.relay_sig)
+    check_names(receipt, label)
+    if receipt.submit_hash != sent.submit_hash or not in_time(genesis, receipt, label):
+        raise RefusedError(Reason.RECEIPT_INVALID, "another item, or another time")
+    return frame
+
+
+def _on_refused(draft: Draft, call: Submit, reason: Reason, now: Millis) -> None:
+    place = b"sent/" + call.items[0].idempotency_key
+    sent = unpack(draft.get(place) or b"", Sent)
+    if reason in ANEW:
+        draft.delete(place)
+        enqueue(draft, replace(sent.message, tries=sent.message.tries + 1, waits=reason.name))
+    elif reason in AGAIN:
+        push(draft, b"later/", call)
+    else:
+        draft.put(place, pack(replace(sent, state=reason.name)))
+        raise_alarm(draft, reason, NOBODY, f"to {sent.message.to}", now)
