@@ -48,7 +48,7 @@ demo: $(INSTALLED)  ## the whole story with real processes on loopback; options 
 	@$(BIN)/doublelock demo $(ARGS)
 
 test: $(INSTALLED)  ## all tests on two cores; paths or options in T
-	@DOUBLELOCK_PROFILE=$(PROFILE) $(BIN)/python -m pytest -n 2 $(T)
+	@DOUBLELOCK_PROFILE=$(PROFILE) $(BIN)/python -m pytest -n 2 --dist loadgroup $(T)
 
 # In this order whatever -j says: what is quick to fail comes first.
 check: $(INSTALLED)  ## style, contracts, protocol files, types and claims

@@ -6,6 +6,7 @@ Nothing heavy is imported before a verb runs, and a verb whose package is broken
 import os
 import sys
 import traceback
+import unicodedata
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
@@ -74,10 +75,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _say(reason: Reason, detail: str) -> None:
     if os.environ.get(DEBUG) == "1":
         traceback.print_exc()
-    sentence = f"{reason.sentence.rstrip('.')}: {detail}" if detail else reason.sentence
+    sentence = f"{reason.sentence.rstrip('.')}: {printable(detail)}" if detail else reason.sentence
     click.echo(f"doublelock: {sentence}", err=True)
     click.echo(f"  hint: {reason.hint}", err=True)
     click.echo(f"  reason: {reason.name}", err=True)
+
+
+def printable(text: str) -> str:
+    """``text`` with control and formatting characters made visible as U+FFFD, and all lines but the first indented."""
+    lines = text.split("\n")
+    return "\n    ".join("".join("\ufffd" if _steers(one) else one for one in line) for line in lines)
 
 
 def _verbs() -> dict[str, EntryPoint]:
@@ -94,3 +101,8 @@ def _summary(verb: EntryPoint) -> str:
         return _load(verb).get_short_help_str(limit=80)
     except Exception as error:  # noqa: BLE001 - one broken package must not hide the others
         return f"(cannot be loaded: {type(error).__name__})"
+
+
+def _steers(character: str) -> bool:
+    # Cc: escape sequences. Cf: reordering of what is read. Cs: halves of characters, which no terminal can print.
+    return unicodedata.category(character) in {"Cc", "Cf", "Cs"} and character not in "\t\u200d"

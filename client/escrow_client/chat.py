@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from escrow.cli import printable
 from escrow_client.options import home_option, json_option, lab_option, profile_option, run
-from escrow_client.output import Output, moment, printable
+from escrow_client.output import Output, moment
 
 if TYPE_CHECKING:
     from escrow.roles.device.commands import ConversationStatus, Status

@@ -4,7 +4,6 @@ Text that others wrote is shown without its control characters: a message must n
 """
 
 import json
-import unicodedata
 from datetime import UTC, datetime
 from typing import Any, Final, final
 
@@ -33,19 +32,8 @@ class Output:
         click.echo(sentence, err=True)
 
 
-def printable(text: str) -> str:
-    """``text`` with control and formatting characters made visible as U+FFFD, and all lines but the first indented."""
-    lines = text.split("\n")
-    return "\n    ".join("".join("\ufffd" if _steers(one) else one for one in line) for line in lines)
-
-
 def moment(time: int) -> str:
     """A time in ms as people read it, in UTC."""
     if not 0 <= time <= _LAST_DAY:
         return f"{time} ms"
     return datetime.fromtimestamp(time / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _steers(character: str) -> bool:
-    # Cc: escape sequences. Cf: reordering of what is read. Cs: halves of characters, which no terminal can print.
-    return unicodedata.category(character) in {"Cc", "Cf", "Cs"} and character not in "\t\u200d"

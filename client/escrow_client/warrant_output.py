@@ -2,11 +2,12 @@
 
 from collections import Counter
 
+from escrow.cli import printable
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.roles.agency.commands import OpenedItem, Report, RequestReport
 from escrow.roles.agency.state import ASKED, MISSING, RELEASED
 from escrow.warrant.documents import WarrantPayload
-from escrow_client.output import Output, moment, printable
+from escrow_client.output import Output, moment
 
 
 def print_standing(out: Output, payload: WarrantPayload, state: str, signers: tuple[str, ...]) -> None:

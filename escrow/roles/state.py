@@ -3,8 +3,9 @@
 Only for a role's own store, never for the wire and never for anything signed or hashed.
 """
 
+from collections.abc import Hashable
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -42,7 +43,7 @@ def pack(value: object) -> bytes:
 def unpack(data: bytes, kind: type[S]) -> S:
     """Undo ``pack``. What does not decode was not written by us: ``IntegrityError``."""
     try:
-        value: S = _decoder(kind).decode(data)
+        value: S = _decoder(cast(Hashable, kind)).decode(data)
     except msgspec.MsgspecError as error:
         raise IntegrityError(Reason.STORE_CORRUPT, kind.__name__) from error
     return value

@@ -100,7 +100,7 @@ def test_an_unknown_target_and_an_empty_window_are_refused() -> None:
     trace = Trace((Row("a", "b", 0), Row("b", "a", 9)), 0)
     for wrong in ({"target": "z"}, {"start": 5, "end": 5}):
         with pytest.raises(MalformedError):
-            from_trace(trace, None, **wrong)  # type: ignore[arg-type]
+            from_trace(trace, None, **wrong)
 
 
 def test_the_story_has_both_modes_and_a_window_that_leaves_something_out() -> None:

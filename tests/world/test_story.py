@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from escrow.errors import Reason
 from escrow.ids import Party
-from escrow.roles.agency.commands import Execute, GetReport, Report
+from escrow.roles.agency.commands import Report
 from escrow.roles.device.commands import GetInbox, GetStatus, Send, Sync
 from escrow.store import MemoryStore
 from escrow.world.founding import APPROVERS, DAY, HOUR, ISSUERS, MINUTE
@@ -84,7 +84,9 @@ def test_with_three_custodians_down_nothing_opens_until_one_is_back() -> None:
     report = complete(warrants.execute(stage, OFFICER, warrant_id))
     assert report.opened == 0
     assert {request.reason for request in report.requests} == {Reason.NOT_ENOUGH_SHARES.name}
-    assert _outcomes(report) == {party: "missing" if party in three else "released" for party in world.genesis.custodian_keys}
+    assert _outcomes(report) == {
+        party: "missing" if party in three else "released" for party in world.genesis.custodian_keys
+    }
     down(*three[1:])(world)
     report = complete(warrants.execute(stage, OFFICER, warrant_id))
     assert report.opened == report.produced == len(SHORT.in_scope)

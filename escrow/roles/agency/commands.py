@@ -1,7 +1,5 @@
 """What investigators ask of their own tool. Local: none of this is a message to anybody."""
 
-from typing import ClassVar
-
 from msgspec import Struct
 
 from escrow.roles.calls import Call, Done, Reply
@@ -120,5 +118,5 @@ class GetOpened(Call, frozen=True):
 class Refresh(Call, frozen=True):
     """Ask the authority where the case stands."""
 
-    answer: ClassVar[type[Reply]] = Done
+    answer = Done
     warrant_id: bytes

@@ -37,7 +37,7 @@ class ItemCheck:
         receipt = self._receipt(item, submission)
         root = self._logged_root(item, receipt)
         self._check_device(item, submission, root)
-        # SPEC: what the agency could have made up after an earlier release is not opened.
+        # What the agency could have made up after an earlier release is not opened.
         if first_intent is not None and root.index >= first_intent:
             raise RefusedError(Reason.PRECEDENCE)
         scheme_of(self.context.suite).verify(self.context, item.label, item.capsule)

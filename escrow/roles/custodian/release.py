@@ -13,7 +13,7 @@ from escrow.crypto.group import Scalar
 from escrow.crypto.hpke import Hpke
 from escrow.crypto.sign import SigningKey
 from escrow.encoding import number, u64
-from escrow.errors import BehindError, DeviationError, MalformedError, Reason, RefusedError
+from escrow.errors import BehindError, DeviationError, EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import Millis, Party
 from escrow.roles.calls import Release, ReleaseReply
 from escrow.roles.custodian.decision import CLOCK, Decision
@@ -82,8 +82,9 @@ class Releasing:
             if curable and not settled:
                 raise BehindError(error.reason, error.detail) from error
             return self._deny(draft, decision, error.reason)
-        except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError):
-            # Our own mistake, whatever it is. It must not open anything, and must not show what went wrong.
+        except EscrowError:
+            raise  # the store or the log is damaged, which is for our operator to see
+        except Exception:  # noqa: BLE001 - whatever our own mistake is, it opens nothing and shows nothing of itself
             return self._deny(draft, decision, Reason.INTERNAL_DENY)
         draft.absorb(attempt)
         save_number(draft, CLOCK, decision.clock.high)
@@ -134,16 +135,16 @@ class Releasing:
             return _PENDING
         sealed = self._shares(decision, coins)
         decision.draft.put(b"answer/" + place, sealed)
+        decision.draft.put(b"until/" + place, u64(self._end(decision)))
         response_hash = hashlib.sha256(sealed).digest()
         self._record(decision.draft, decision.warrant.tag, decision.request.hash, response_hash, Outcome.RELEASED)
         return ReleaseReply(sealed, "", b"", b"")
 
     def _intend(self, decision: Decision, place: bytes) -> None:
         """CUST-12: with the debit, in one step."""
-        draft, request, warrant, holding = decision.draft, decision.request, decision.warrant, decision.holding
+        draft, request, holding = decision.draft, decision.request, decision.holding
         draft.put(b"request/" + request.seal_tag + request.request_id, request.hash)
-        end = min(warrant.payload.not_after, self.genesis.policy.retire_at(holding.period))
-        draft.put(b"until/" + place, u64(end))
+        draft.put(b"until/" + place, u64(self._end(decision)))
         for capsule_id in request.capsules:
             note_intent(draft, capsule_id, self.follower.size(draft))
         intent = ReleaseIntent(
@@ -157,6 +158,13 @@ class Releasing:
             request_sig=decision.signature,
         )
         owe_entry(draft, self.genesis, self.identity, EntryType.RELEASE_INTENT, intent.encode())
+
+    def _end(self, decision: Decision) -> int:
+        """When no response may exist any more: the warrant has ended, lapsed, or its period has retired."""
+        warrant, orders = decision.warrant, self.follower.orders(decision.draft, decision.warrant.tag)
+        end = min(warrant.payload.not_after, self.genesis.policy.retire_at(decision.holding.period))
+        approved = warrant.approved or any(order.event is Event.APPROVE for order in orders)
+        return end if approved else min(end, warrant.payload.approve_by)
 
     def _intent_logged(self, decision: Decision) -> bool:
         """CUST-13: everything we have followed stands under a quorum."""

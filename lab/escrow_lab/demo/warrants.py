@@ -183,9 +183,7 @@ async def released_seed(stage: Stage, agency: str, warrant_id: bytes) -> tuple[I
     return await stage.agency(agency).read(combine)
 
 
-async def _ask_all(
-    stage: Stage, agency: str, data: bytes, signature: bytes, parties: Sequence[str]
-) -> dict[str, str]:
+async def _ask_all(stage: Stage, agency: str, data: bytes, signature: bytes, parties: Sequence[str]) -> dict[str, str]:
     answers = {}
     for party in parties:
         answers[party] = await _ask(stage, agency, party, Release(data, signature))

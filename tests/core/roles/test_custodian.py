@@ -28,12 +28,13 @@ from escrow.roles.machine import Called, Draft
 from escrow.secret import Secret
 from escrow.tlog.entry import EntryType
 from escrow.tlog.merkle import leaf_hash
-from escrow.warrant import strict
-from escrow.warrant.documents import Target, Window
+from escrow.warrant import dsse, strict
+from escrow.warrant.documents import PAYLOAD_TYPE, Target, Window
 from escrow.warrant.item import Item
 from escrow.warrant.orders import Order
 from escrow.warrant.release import Denial, Outcome, ReleaseIntent, ReleaseRecord, ReleaseResponse, hpke_info
 from escrow.warrant.request import ReleaseRequest, sign_request
+from escrow.warrant.sealing import field_root
 from escrow.world.founding import APPROVERS, ISSUERS
 from escrow.world.loop import complete
 from tests.core.roles.scene import AGENCY, DAY, HOUR, MINUTE, Scene, scene
@@ -154,6 +155,17 @@ def test_one_request_id_names_one_request(ready: Scene) -> None:
 def test_bytes_that_were_not_sealed_are_refused(ready: Scene, field: str) -> None:
     changes: dict[str, Any] = {field: bytes(32)}
     assert ready.why_not(replace(ready.request, **changes)) == "SEAL_MISMATCH"
+
+
+def test_a_replay_to_another_recipient_is_refused(ready: Scene) -> None:
+    assert ready.why_not() == ""
+    thief = RecipientKey.from_seed(b"t" * 32).public
+    payload = ready.rewritten(warrant_id=ready.payload.warrant_id, recipient_hpke_key=thief.hex())
+    signatures = tuple(dsse.sign(PAYLOAD_TYPE, strict.encode(payload), signer) for signer in ready.locks)
+    envelope = dsse.Envelope(PAYLOAD_TYPE, strict.encode(payload), signatures).encode()
+    stolen = replace(ready.request, dsse=envelope, field_root=field_root(payload))
+    assert ready.why_not(stolen) == "REQUEST_CONFLICT"
+    assert ready.why_not(replace(stolen, request_id=bytes(16))) == "SEAL_MISMATCH"
 
 
 def test_a_warrant_that_is_not_in_the_log_is_refused(ready: Scene) -> None:
@@ -284,6 +296,7 @@ def test_an_urgent_warrant_needs_its_second_lock_in_time(ready: Scene) -> None:
     assert ready.why_not(urgent) == ""
     ready.pass_time(deadline - ready.world.now)
     assert ready.why_not(urgent) == "APPROVAL_MISSING"
+    assert not list(ready.world.store("custodian/1").scan(b"answer/"))
 
 
 STOPS = {

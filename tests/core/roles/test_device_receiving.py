@@ -1,0 +1,305 @@
+"""What a device refuses or keeps for later, one lie at a time: the reason, who is named, and what stays as it was."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escrow.capsule.body import Body
+from escrow.capsule.header import ContentClass
+from escrow.crypto.sign import SigningKey
+from escrow.e2ee.content import encode_text
+from escrow.e2ee.session import seal
+from escrow.errors import MalformedError
+from escrow.ids import Party
+from escrow.roles.calls import Delivery, EscrowDelivery, Fetch, Fetched, PlainDelivery
+from escrow.roles.device.state import ESCROW, PLAIN
+from escrow.roles.machine import Todo
+from escrow.tags import T, Tag
+from tests.core.roles.phones import BY_HAND, Lie, Phones, flipped, friends
+
+RELAY, SENDER, NOBODY = ("relay",), ("sender",), ()
+STRANGER = SigningKey.from_seed(bytes(32))
+OWN_BUSINESS = (b"me", b"alarm/", b"outbox", b"view/")
+"""What a refusal before the envelope is opened may touch: the mailbox's number, the alarm, the next question."""
+OPENED = (*OWN_BUSINESS, b"session/", b"settled/")
+"""And after: the ratchet has moved on, and the item is not looked at again."""
+
+
+@pytest.fixture(name="at")
+def _at() -> Iterator[Phones]:
+    at = friends()
+    at.reset()
+    yield at
+    at.reset()
+
+
+def part(**changes: bytes) -> Lie:
+    """The relay delivers other bytes than it took."""
+    return Lie(delivery=lambda one: msgspec.structs.replace(one, **changes))
+
+
+def changed_part(name: str, place: int = -1) -> Lie:
+    return Lie(delivery=lambda one: msgspec.structs.replace(one, **{name: flipped(getattr(one, name), place)}))
+
+
+def cut_part(name: str) -> Lie:
+    return Lie(delivery=lambda one: msgspec.structs.replace(one, **{name: getattr(one, name)[:-1]}))
+
+
+def other_body(**changes: bytes) -> Lie:
+    """The sender signs for a body that its key does not open."""
+    return Lie(body=lambda body: replace(Body.decode(body), **changes).encode())
+
+
+def test_what_nobody_has_touched_is_shown(at: Phones) -> None:
+    at.deliver("bob", at.craft("as it was"))
+    assert at.texts("bob")[-1] == "as it was"
+    assert at.alarms("bob") == []
+
+
+BEFORE_OPENING = [
+    # 1: form
+    (cut_part("label"), "MALFORMED", NOBODY),
+    (part(label=b""), "MALFORMED", NOBODY),
+    (changed_part("label", 35), "MALFORMED", NOBODY),
+    (cut_part("body"), "MALFORMED", NOBODY),
+    (part(body=bytes(1 << 17)), "TOO_LARGE", NOBODY),
+    (cut_part("receipt"), "MALFORMED", NOBODY),
+    (cut_part("frame"), "MALFORMED", NOBODY),
+    (cut_part("path"), "MALFORMED", NOBODY),
+    (cut_part("env_path"), "MALFORMED", NOBODY),
+    # 2: the receipt
+    (Lie(relay_key=STRANGER), "RECEIPT_INVALID", RELAY),
+    (Lie(include_by=1), "RECEIPT_INVALID", RELAY),
+    (changed_part("receipt"), "RECEIPT_INVALID", RELAY),
+    (changed_part("frame"), "RECEIPT_INVALID", RELAY),
+    (changed_part("relay_sig"), "RECEIPT_INVALID", RELAY),
+    (changed_part("path", 0), "RECEIPT_INVALID", RELAY),
+    (Lie(receipt={"conv_tag": bytes(32)}), "RECEIPT_INVALID", RELAY),
+    (Lie(receipt={"sender_device": 2}), "RECEIPT_INVALID", RELAY),
+    # 3: what was signed for
+    (changed_part("label"), "MALFORMED", NOBODY),
+    (changed_part("label", 60), "RELAY_SUBSTITUTED", RELAY),
+    (changed_part("capsule"), "RELAY_SUBSTITUTED", RELAY),
+    (changed_part("body"), "RELAY_SUBSTITUTED", RELAY),
+    (changed_part("env_root"), "RELAY_SUBSTITUTED", RELAY),
+    (changed_part("envelope"), "RELAY_SUBSTITUTED", RELAY),
+    (changed_part("env_path", 3), "RELAY_SUBSTITUTED", RELAY),
+    # 4: who signed
+    (Lie(signature=flipped), "SIGNATURE_INVALID", RELAY),
+    (Lie(signature=lambda _: b""), "SIGNATURE_INVALID", RELAY),
+]
+
+
+@pytest.mark.parametrize(("lie", "reason", "culprits"), BEFORE_OPENING)
+def test_what_the_relay_cannot_account_for_is_refused_and_consumes_nothing(
+    at: Phones, lie: Lie, reason: str, culprits: tuple[str, ...]
+) -> None:
+    before = at.state("bob", *OWN_BUSINESS)
+    at.deliver("bob", at.craft(lie=lie))
+    assert at.alarms("bob") == [(reason, culprits)]
+    assert at.state("bob", *OWN_BUSINESS) == before
+    at.deliver("bob", at.craft("the next one"))
+    assert at.texts("bob")[-1] == "the next one"
+
+
+AFTER_OPENING = [
+    # 6: pins, and the envelope against the signature
+    (Lie(content={"mode": PLAIN}), "MODE_MISMATCH", NOBODY),
+    (Lie(content={"body_id": bytes(32)}), "SENDER_INCONSISTENT", SENDER),
+    (Lie(content={"label_hash": bytes(32)}), "SENDER_INCONSISTENT", SENDER),
+    (Lie(content={"cap_hash": bytes(32)}), "SENDER_INCONSISTENT", SENDER),
+    (Lie(content={"index": 1, "seed": None}), "SENDER_INCONSISTENT", SENDER),
+    (Lie(content={"genesis": b"no conversation"}), "SENDER_INCONSISTENT", SENDER),
+    (Lie(header={"label_hash": bytes(32)}), "SENDER_INCONSISTENT", SENDER),
+    (Lie(header={"cap_hash": bytes(32)}), "SENDER_INCONSISTENT", SENDER),
+    (Lie(plaintext=lambda _: b"no envelope"), "SENDER_INCONSISTENT", SENDER),
+    # 7: the label
+    (Lie(label={"conv_tag": bytes(32)}), "CONV_TAG", SENDER),
+    (Lie(label={"roster_root": bytes(32)}), "ROSTER_ROOT", SENDER),
+    (Lie(label={"committee_key_hash": bytes(32)}), "COMMITTEE_UNAUTHORISED", NOBODY),
+    (Lie(label={"n_max": 2}), "CHAIN_LIMIT", NOBODY),
+    (Lie(receipt={"epoch": 1}), "EPOCH_STALE", RELAY),
+    (Lie(receipt={"ingest_time": 0}), "EPOCH_STALE", RELAY),
+    # 8: the capsule
+    (Lie(capsule_seed=b"another seed, of 32 bytes length"), "CAPSULE_MISMATCH", SENDER),
+    (Lie(header={"index": 1}, content={"seed": None}), "INDEX_RANGE", NOBODY),
+    # 9: the body
+    (other_body(commitment=bytes(32)), "COMMITMENT_MISMATCH", SENDER),
+    (other_body(ciphertext=bytes(80)), "BODY_INVALID", SENDER),
+    (Lie(key=flipped), "COMMITMENT_MISMATCH", SENDER),
+    # 10: what it says
+    (Lie(padded=lambda padded: padded + bytes(1)), "CONTENT_INVALID", SENDER),
+    (Lie(padded=lambda _: bytes(64)), "CONTENT_INVALID", SENDER),
+    (Lie(header={"content_class": ContentClass.RETRY}), "RETRY_UNSOLICITED", NOBODY),
+    (Lie(header={"content_class": ContentClass.CONTROL}), "CONTENT_INVALID", SENDER),
+]
+
+
+@pytest.mark.parametrize(("lie", "reason", "culprits"), AFTER_OPENING)
+def test_what_the_sender_cannot_account_for_is_refused_and_consumes_its_envelope_only(
+    at: Phones, lie: Lie, reason: str, culprits: tuple[str, ...]
+) -> None:
+    before, said = at.state("bob", *OPENED), at.texts("bob")
+    item = at.craft(lie=lie)
+    at.deliver("bob", item, item)
+    assert at.alarms("bob") == [(reason, culprits)], "once, although it came twice"
+    assert at.state("bob", *OPENED) == before
+    assert at.texts("bob") == said
+
+
+def test_a_policy_that_nobody_authorised_is_refused_and_names_nobody(at: Phones) -> None:
+    at.deliver("bob", at.craft(lie=Lie(label={"policy_hash": bytes(32)})))
+    assert at.alarms("bob") == [("CONV_TAG", SENDER)], "the tag belongs to the policy"
+
+
+def test_a_chain_is_accepted_once(at: Phones) -> None:
+    at.deliver("bob", at.craft("first", Lie(label={"chain_id": b"one chain only.."})))
+    at.send("alice", "bob", "in between")
+    at.deliver("bob", at.waiting("bob")[-1].escrow or at.craft())
+    at.deliver("bob", at.craft("second", Lie(label={"chain_id": b"one chain only.."})))
+    assert at.texts("bob")[-2:] == ["first", "in between"]
+    assert at.alarms("bob") == [("INDEX_REUSED", NOBODY)]
+
+
+DEFERRED = [
+    (Lie(receipt={"ingest_time": 1_000_000_000_000 + 3 * 3_600_000}), "CLOCK_AHEAD"),
+    (Lie(label={"sender_device": 2}), "DEVICE_UNKNOWN"),
+    (Lie(envelope=lambda _: b"noise"), "ENVELOPE_INVALID"),
+    (Lie(envelope=flipped), "ENVELOPE_INVALID"),
+    (Lie(label={"roster_version": 1}), "ROSTER_UNKNOWN"),
+    (Lie(label={"epoch": 40_000}), "COMMITTEE_UNKNOWN"),
+]
+
+
+@pytest.mark.parametrize(("lie", "reason"), DEFERRED)
+def test_what_may_still_come_right_is_kept_and_blames_nobody(at: Phones, lie: Lie, reason: str) -> None:
+    said = at.texts("bob")
+    at.deliver("bob", at.craft(lie=lie))
+    for _ in range(2):
+        assert at.status("bob").deferred == (reason,)
+        assert at.alarms("bob") == []
+        at.sync("bob")
+    assert at.texts("bob") == said
+
+
+def test_a_message_from_the_future_is_shown_when_its_time_has_come(at: Phones) -> None:
+    at.deliver("bob", at.craft("tomorrow", Lie(receipt={"ingest_time": at.world.now + 600_000})))
+    assert at.status("bob").deferred == ("CLOCK_AHEAD",)
+    at.world.advance(600_000)
+    at.sync("bob")
+    assert at.texts("bob")[-1] == "tomorrow"
+    assert at.status("bob").deferred == ()
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_message_that_waits_for_the_committee_key_keeps_what_was_opened(at: Phones, missing: int) -> None:
+    """The ratchet opens an envelope once; the item is settled with what it said then, and forgets it."""
+    key = next(key for key in at.state("bob") if key.startswith(b"view/record/\x00\x12"))
+    values, streams = at.store("bob").snapshot()
+    del values[key]
+    at.store("bob").restore((values, streams))
+    at.deliver("bob", *(at.craft("late") for _ in range(missing)), at.craft("patient"))
+    assert set(at.status("bob").deferred) == {"COMMITTEE_UNKNOWN"} or missing
+    at.sync("bob")
+    assert at.texts("bob")[-1] == "patient" or missing
+    assert not [key for key in at.state("bob") if key.startswith(b"deferred/")] or missing
+    assert at.alarms("bob") == []
+
+
+# -- un-escrowed --------------------------------------------------------------------------------
+
+
+def plain(at: Phones, plaintext: bytes, *, mode: int = PLAIN) -> PlainDelivery:
+    _, envelope = seal(at.session("alice", "bob", mode), plaintext, b"", at.coins(), at.world.now)
+    return PlainDelivery(at.me("alice").keys.account, 1, envelope)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", T(Tag.PLAIN, bytes(16), b"unpadded"), T(Tag.PLAIN, bytes(16), encode_text("x"), b"no genesis")]
+)
+def test_bad_content_of_an_unescrowed_message_is_refused_and_names_nobody(at: Phones, content: bytes) -> None:
+    before = at.state("bob", *OPENED)
+    at.deliver("bob", plain(at, content))
+    assert [culprits for _, culprits in at.alarms("bob")] == [NOBODY]
+    assert at.state("bob", *OPENED) == before
+
+
+def test_an_escrowed_session_opens_nothing_of_the_unescrowed_one(at: Phones) -> None:
+    content = T(Tag.PLAIN, bytes(16), encode_text("switched"))
+    at.deliver("bob", plain(at, content, mode=ESCROW))
+    assert at.status("bob").deferred == ("ENVELOPE_INVALID",)
+    at.deliver("bob", plain(at, content))
+    assert at.texts("bob")[-1] == "switched"
+
+
+def test_the_first_message_of_an_escrowed_session_is_none_of_an_unescrowed_one(at: Phones) -> None:
+    at.send("carol", "bob", "for the record")
+    (item,) = at.waiting("bob")
+    assert item.escrow is not None
+    at.deliver("bob", PlainDelivery(at.me("carol").keys.account, 1, item.escrow.envelope))
+    assert at.alarms("bob") == [("MODE_MISMATCH", NOBODY)]
+    assert "for the record" not in at.texts("bob")
+
+
+@pytest.mark.parametrize("account", [b"", bytes(31), bytes(33)])
+def test_a_sender_that_is_no_account_is_refused(at: Phones, account: bytes) -> None:
+    at.deliver("bob", PlainDelivery(account, 1, b"noise"))
+    assert at.alarms("bob") == [("MALFORMED", NOBODY)]
+
+
+def test_the_relay_cannot_pass_one_persons_message_for_anothers(at: Phones) -> None:
+    at.send("carol", "bob", "from carol", PLAIN)
+    (item,) = at.waiting("bob")
+    assert item.plain is not None
+    said = at.texts("bob")
+    at.deliver("bob", PlainDelivery(at.me("alice").keys.account, 1, item.plain.envelope))
+    assert at.texts("bob") == said
+    assert at.alarms("bob") == []
+
+
+# -- pages --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("numbers", [(1, 0), (0, 0), (-1,), (1 << 63,)])
+def test_a_page_that_is_out_of_order_changes_nothing(at: Phones, numbers: tuple[int, ...]) -> None:
+    first, item = at.me("bob").mail, at.craft()
+    page = Fetched(tuple(Delivery(max(0, first + number) if number < 1 << 63 else number, item, None) for number in numbers))
+    before = at.state("bob")
+    with pytest.raises(MalformedError):
+        at.answer("bob", Todo(BY_HAND, Party("relay"), Fetch(first, 64)), page)
+    assert at.state("bob") == before
+
+
+@pytest.mark.parametrize(("escrow", "plain_too"), [(False, False), (True, True)])
+def test_a_delivery_is_of_exactly_one_kind(at: Phones, *, escrow: bool, plain_too: bool) -> None:
+    item = Delivery(
+        at.me("bob").mail, at.craft() if escrow else None, plain(at, b"") if plain_too else None)  # fmt: skip
+    before = at.state("bob", *OWN_BUSINESS)
+    at.answer("bob", Todo(BY_HAND, Party("relay"), Fetch(item.number, 64)), Fetched((item,)))
+    assert at.alarms("bob") == [("MALFORMED", NOBODY)]
+    assert at.state("bob", *OWN_BUSINESS) == before
+
+
+PARTS = EscrowDelivery.__struct_fields__
+
+
+@given(data=st.data(), name=st.sampled_from(PARTS), bit=st.integers(0, 7))
+def test_no_byte_of_a_delivery_can_be_changed(data: st.DataObject, name: str, bit: int) -> None:
+    """ESC-12, MSG-03: refused or kept, never shown, and the session is as it was."""
+    at = friends()
+    at.reset()
+    item = at.craft("untouched")
+    value = bytearray(getattr(item, name))
+    if not value:
+        return
+    value[data.draw(st.integers(0, len(value) - 1))] ^= 1 << bit
+    before, said = at.state("bob", *OWN_BUSINESS, b"deferred/"), at.texts("bob")
+    at.deliver("bob", msgspec.structs.replace(item, **{name: bytes(value)}))
+    assert at.texts("bob") == said
+    assert at.state("bob", *OWN_BUSINESS, b"deferred/") == before
+    assert {culprits for _, culprits in at.alarms("bob")} <= {RELAY, NOBODY}, "the sender did nothing"
