@@ -17,7 +17,7 @@ from escrow.roles.calls import AnyCall, Call, Reply
 from escrow.roles.state import pack, unpack
 
 OUTBOX = b"outbox/"
-_NEXT_TODO = b"outbox-next"
+_NEXT_OWED = b"outbox-next"
 
 R = TypeVar("R")
 
@@ -161,8 +161,8 @@ class Draft:
 
     def owe(self, to: str, call: AnyCall) -> int:
         """Write down that ``call`` is owed to ``to``; return its place in the outbox."""
-        place = number(self.get(_NEXT_TODO) or u64(0))
-        self.put(_NEXT_TODO, u64(place + 1))
+        place = number(self.get(_NEXT_OWED) or u64(0))
+        self.put(_NEXT_OWED, u64(place + 1))
         self.put(OUTBOX + u64(place), pack((to, call)))
         return place
 

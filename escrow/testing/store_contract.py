@@ -7,6 +7,7 @@ life of the object.
 
 import asyncio
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,12 +66,12 @@ def fail(_: Read) -> tuple[Writes, None]:
     raise RefusedError(Reason.NAME_TAKEN)
 
 
-class StoreContract:
+class StoreContract(ABC):
     """Inherit, name it ``Test…``, and say how a store over ``folder`` is opened."""
 
+    @abstractmethod
     def open(self, folder: Path) -> Store:
         """A store over what ``folder`` holds."""
-        raise NotImplementedError
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
         """Run one test's coroutine."""

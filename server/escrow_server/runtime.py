@@ -156,7 +156,10 @@ async def _stopped_by_signals(
 
     loop = asyncio.get_running_loop()
     if with_parent:
-        loop.add_reader(0, look_at_input)
+        try:
+            loop.add_reader(0, look_at_input)
+        except OSError:
+            stop()  # a file, or nothing at all: nobody holds the other end
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     try:

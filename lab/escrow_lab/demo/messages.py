@@ -29,6 +29,8 @@ def workload_time(ms: int) -> int:
 
 async def send_all(stage: Stage, work: Workload, narrator: Narrator) -> None:
     """Every message in order, each at its time; who has mail reads it before writing."""
+    total = len(work.messages)
+    narrator.say("messages-begin", f"{total} messages are on their way.", total=total)
     unread: set[str] = set()
     for done, message in enumerate(work.messages, start=1):
         await stage.advance_to(lab_time(message.time))
@@ -38,11 +40,12 @@ async def send_all(stage: Stage, work: Workload, narrator: Narrator) -> None:
             unread.discard(message.source)
         await sender.run(Send(message.target, message.mode, message.text))
         unread.add(message.target)
-        narrator.progress(done, len(work.messages), "messages")
+        narrator.progress(done, total, "messages")
     for name in work.users:
         await _finish(stage.device(name), name)
     for name in work.users:
         await stage.device(name).run(Sync())
+    narrator.say("messages-end", "Everybody has read their mail.")
 
 
 async def _finish(device: Node, name: str) -> None:

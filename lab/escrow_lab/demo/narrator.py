@@ -8,6 +8,8 @@ from typing import IO, Any
 import click
 
 SCHEMA = 1
+STEPS = 20
+"""Progress events of a long job."""
 
 
 class Narrator:
@@ -34,9 +36,11 @@ class Narrator:
         self._write({"event": event, "sentence": sentence, **facts})
 
     def progress(self, done: int, total: int, what: str) -> None:
-        """How far a long job is; only where somebody looks at a terminal."""
+        """How far a long job is: for people where one looks at a terminal, for programs at every twentieth."""
         if sys.stderr.isatty():
             click.echo(f"\r   {what}: {done}/{total}" + ("\n" if done == total else ""), nl=False, err=True)
+        if done * STEPS // total != (done - 1) * STEPS // total:
+            self._write({"event": "progress", "what": what, "done": done, "total": total})
 
     def summary(self, facts: dict[str, Any]) -> None:
         """The last line of a run."""

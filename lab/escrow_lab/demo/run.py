@@ -3,12 +3,14 @@
 import asyncio
 import json
 import os
-import signal
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+
+import click
 
 from escrow.errors import Kind, MalformedError, Reason
 from escrow.ids import Party
@@ -16,6 +18,7 @@ from escrow.rpc.home import Home
 from escrow.world.founding import HOUR, Terms
 from escrow_lab.demo.export import export
 from escrow_lab.demo.fleet import Fleet
+from escrow_lab.demo.interruption import Interruption
 from escrow_lab.demo.messages import lab_time
 from escrow_lab.demo.narrator import Narrator
 from escrow_lab.demo.process_stage import ProcessStage
@@ -42,14 +45,19 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """The exit code: 0 if the story went as promised, that of a failed verification if not."""
+    """The exit code: 0 if the story went as promised, that of a failed verification if not, 128 + n after signal n."""
     # gRPC prints its own view of every process that goes away unless told so before it is loaded.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     work = plan(options)
-    with _folder(options.keep) as folder:
-        summary = asyncio.run(_interruptible(options, work, folder))
-        if options.keep is not None:
-            (folder / "summary.json").write_text(json.dumps(summary.facts(), indent=2) + "\n", encoding="utf-8")
+    with Interruption() as interruption, _folder(options.keep) as folder:
+        try:
+            summary = interruption.run(_tell(options, work, folder))
+        except asyncio.CancelledError:
+            if interruption.caught is None:
+                raise
+    if interruption.caught is not None:
+        click.echo(f"doublelock: interrupted ({interruption.caught.name})", err=True)
+        return 128 + interruption.caught
     return 0 if summary.as_promised else int(Kind.VERIFICATION)
 
 
@@ -71,14 +79,6 @@ def plan(options: Options) -> Workload:
     return story(options.seed, texts)
 
 
-async def _interruptible(options: Options, work: Workload, folder: Path) -> Summary:
-    """SIGTERM ends a run as Ctrl-C does: in order."""
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await _tell(options, work, folder)
-
-
 async def _tell(options: Options, work: Workload, folder: Path) -> Summary:
     async with AsyncExitStack() as stack:
         record = stack.enter_context(
@@ -86,17 +86,22 @@ async def _tell(options: Options, work: Workload, folder: Path) -> Summary:
         )
         narrator = Narrator(as_json=options.as_json, record=record)
         home = ensure(folder, terms=Terms(), start=lab_time(work.messages[0].time) - HOUR)
-        restarts: dict[str, int] = {}
+        restarts = Counter[str]()
 
-        def on_restart(party: Party, code: int) -> None:
-            restarts[party] = restarts.get(party, 0) + 1
+        def on_death(party: Party, code: int) -> None:
+            restarts[party] += 1
             narrator.say("restart", f"{party} ended with {code}; it is started again.", party=party, code=code)
 
-        fleet = Fleet(folder, _parties(home), on_restart)
+        def on_return(party: Party, pid: int) -> None:
+            narrator.say("restarted", f"{party} serves again.", party=party, pid=pid)
+
+        fleet = Fleet(home, _parties(home), on_death, on_return)
         stack.push_async_callback(fleet.stop)
         await fleet.start()
         narrator.say(
-            "started", f"{len(fleet.pids())} processes serve on loopback; seed {options.seed}.", pids=fleet.pids()
+            *("started", f"{len(fleet.pids())} processes serve on loopback; seed {options.seed}."),
+            home=str(folder.resolve()),
+            pids=fleet.pids(),
         )
         stage = ProcessStage(home, folder / "people")
         stack.push_async_callback(stage.close)
@@ -107,9 +112,10 @@ async def _tell(options: Options, work: Workload, folder: Path) -> Summary:
         if fleet.broken.done():
             fleet.broken.result()
         summary = telling.result()
-        summary.restarts = restarts
+        summary.restarts = dict(restarts)
         if options.keep is not None:
             await export(stage, tale.warrant_id, folder)
+            (folder / "summary.json").write_text(json.dumps(summary.facts(), indent=2) + "\n", encoding="utf-8")
         narrator.summary(summary.facts())
         return summary
 
@@ -131,7 +137,11 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="doublelock-", ignore_cleanup_errors=True) as folder:
             yield Path(folder)
         return
-    if keep.exists() and any(keep.iterdir()):
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+        empty = not any(keep.iterdir())
+    except OSError as error:
+        raise MalformedError(f"--keep {keep}: {error.strerror}", Reason.USAGE) from error
+    if not empty:
         raise MalformedError(f"--keep {keep}: the folder is not empty", Reason.USAGE)
-    keep.mkdir(parents=True, exist_ok=True)
     yield keep

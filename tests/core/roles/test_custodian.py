@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escrow.capsule.body import body_id, seal_body
@@ -498,6 +498,27 @@ def test_the_quota_of_a_warrant_is_the_sum_over_all_custodians_in_log_order(read
     assert ready.why_not(parts[2], custodian=3) == "QUOTA_WARRANT"
     assert ready.why_not(parts[0], custodian=3) == ""
     assert ready.why_not(parts[1], custodian=1) == ""
+
+
+WISHES = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 7), st.booleans()), min_size=1, max_size=6)
+
+
+@settings(max_examples=15)
+@given(WISHES)
+def test_whoever_asks_whom_in_whatever_order_a_quota_holds(wishes: list[tuple[int, int, bool]]) -> None:
+    at = scene().rewind("ready")
+    tight = at.sealed_by_force(at.rewritten(max_capsules=4), *at.locks)
+    released: dict[bytes, int] = {}
+    for number, (custodian, choice, settled) in enumerate(wishes):
+        items = tuple(item for place, item in enumerate(tight.items) if choice >> place & 1)
+        request = replace(tight, items=items, request_id=bytes([number]) * 16)
+        if at.why_not(request, custodian=custodian) == "":
+            released[request.hash] = request.count
+        if settled:
+            at.world.settle()
+    assert sum(released.values()) <= 4
+    logged = {ReleaseIntent.decode(entry.payload).request_hash for entry in at.entries(EntryType.RELEASE_INTENT)}
+    assert released.keys() <= logged
 
 
 def test_the_same_request_is_counted_once(ready: Scene) -> None:
