@@ -92,7 +92,7 @@ class Node:
 
     async def read(self, query: Callable[[Read], R]) -> R:
         """Run a query on a consistent view."""
-        return await self.store.commit(lambda view: (Writes(), query(view)))
+        return await self.store.read(query)
 
     async def pump(self) -> list[Todo]:
         """Deliver to-dos until none is left that can be delivered; return those whose peers are out of reach.

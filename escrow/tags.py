@@ -20,7 +20,6 @@ class Tag(Enum):
     GAMMA = "gamma"
     DLEQ = "dleq"
     DLEQ_NONCE = "dleq-nonce"
-    SCALAR = "scalar"
     # tdh2
     TDH2_R = "r"
     TDH2_S = "s"
@@ -86,8 +85,6 @@ class Tag(Enum):
     ENTRY = "entry"
     ENTRY_SIG = "entry-sig"
     # documents and warrants
-    GENESIS = "genesis"
-    POLICY = "policy"
     WARRANT_ID = "wid"
     SEAL = "seal"
     FIELD = "field"
@@ -111,10 +108,8 @@ class Tag(Enum):
     RELEASE = "release"
     RELEASE_RESPONSE = "release-response"
     RECIPIENT_POP = "recipient-pop"
-    PRODUCE = "produce"
     # derivation of randomness from one step's coins
     COINS = "coins"
-    ITEM_KEY = "item-key"
 
 
 def T(tag: Tag, *fields: bytes) -> bytes:  # noqa: N802 - the name the specification gives it

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from scripts.claims_lib import catalogue, report, spec
+from scripts.claims_lib import catalogue, matrix, report, spec
 from scripts.claims_lib.catalogue import Claim
 from scripts.claims_lib.runs import Run, run
 from scripts.claims_lib.verdicts import Verdict, judge_claim, judge_sabotage
@@ -37,8 +37,9 @@ def try_sabotages(claims: Mapping[str, Claim], names: list[str], pool: ThreadPoo
     """Run, for each sabotage, the tests of its claims on the weakened product."""
 
     def attempt(name: str) -> Verdict:
-        tests = (path for claim in claims.values() if name in claim.sabotage for path in claim.tests)
-        return _told(judge_sabotage(name, claims, run(tests, name)))
+        concerned = [claim for claim in claims.values() if name in claim.sabotage]
+        tests = [path for claim in concerned for path in claim.tests]
+        return _told(judge_sabotage(name, claims, run(tests, name, first=len(concerned) == 1)))
 
     return list(pool.map(attempt, names))
 
@@ -52,8 +53,12 @@ def main() -> int:
     """Do all of it, or only the sabotages that are named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sabotage", nargs="*", metavar="NAME", help="only the sabotages; all of them without a name")
+    parser.add_argument("--matrix", action="store_true", help="only print the compromise matrix for threat_model.md")
     parser.add_argument("--workers", type=int, default=2, help="processes at a time (2)")
     chosen = parser.parse_args()
+    if chosen.matrix:
+        print(matrix.table(), end="")
+        return 0
     began, claims, sabotages = time.monotonic(), catalogue.read_claims(), read_catalogue()
     if unknown := set(chosen.sabotage or ()) - sabotages.keys():
         print(f"claims: no sabotage is called {', '.join(sorted(unknown))}; there are {', '.join(sorted(sabotages))}")
@@ -61,7 +66,7 @@ def main() -> int:
     with ThreadPoolExecutor(chosen.workers) as pool:
         if chosen.sabotage is not None:
             return _conclude([], try_sabotages(claims, chosen.sabotage or sorted(sabotages), pool), [], began)
-        more = [*catalogue.faults(claims, sabotages), *spec.differences()]
+        more = [*catalogue.faults(claims, sabotages), *spec.differences(), *matrix.differences()]
         shown = show_claims(claims, pool)
         caught = try_sabotages(claims, sorted(sabotages), pool)
     report.write(claims, shown, caught, more)

@@ -54,7 +54,7 @@ def seal_body(key: Secret, header: Header, padded: bytes) -> bytes:
     """Encrypt padded content under a message key that is used for nothing else."""
     encoded = header.encode()
     keys = body_keys(key, encoded)
-    return Body(encoded, keys.commitment, aead.seal(keys.encryption, keys.nonce, padded, encoded)).encode()
+    return Body(encoded, keys.commitment, aead.seal(keys.encryption.expose(), keys.nonce, padded, encoded)).encode()
 
 
 def open_body(key: Secret, body: bytes) -> bytes:
@@ -63,4 +63,5 @@ def open_body(key: Secret, body: bytes) -> bytes:
     keys = body_keys(key, parsed.header)
     if not hmac.compare_digest(keys.commitment, parsed.commitment):
         raise RefusedError(Reason.COMMITMENT_MISMATCH)
-    return aead.open_(keys.encryption, keys.nonce, parsed.ciphertext, parsed.header, reason=Reason.BODY_INVALID)
+    encryption = keys.encryption.expose()
+    return aead.open_(encryption, keys.nonce, parsed.ciphertext, parsed.header, reason=Reason.BODY_INVALID)

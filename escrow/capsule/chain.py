@@ -44,7 +44,7 @@ def next_chain_key(chain_key: Secret, label_hash: bytes, index: int) -> Secret:
 class BodyKeys(NamedTuple):
     """What one body needs: encryption key 32, nonce 12, and the published key commitment 32."""
 
-    encryption: bytes
+    encryption: Secret
     nonce: bytes
     commitment: bytes
 
@@ -52,4 +52,4 @@ class BodyKeys(NamedTuple):
 def body_keys(key: Secret, header: bytes) -> BodyKeys:
     """The keys of the body with this header, from its message key."""
     out = hkdf_expand(key.expose(), T(Tag.BODY_KEY, hashlib.sha256(header).digest()), 76)
-    return BodyKeys(out[:32], out[32:44], out[44:])
+    return BodyKeys(Secret(out[:32]), out[32:44], out[44:])

@@ -1,8 +1,8 @@
 """COCKTAIL(Ed25519, SHA-512), the cryptography of a key generation: commitments, proofs, encrypted shares, transcript.
 
 Not the run: who speaks when, what is logged and who is blamed is ``dkg``. Follows c2sp.org/cocktail-dkg v0.2.1 and its
-published vectors; where the two disagree (the text encodes ECDH results as ristretto255, the vectors as RFC 8032
-points) X
+published vectors; where the two disagree, the vectors count: the text encodes ECDH results as ristretto255, the
+vectors as RFC 8032 points.
 """
 
 import hashlib

@@ -4,7 +4,7 @@ MISSING   the ciphertext never came; the dealer answers by logging it. Blames no
 UNSOUND   the ciphertext does not hold the committed share. The accuser shows the two Diffie-Hellman points of that
           ciphertext with proofs, so that anybody can decrypt it; one of the two is then at fault, and it shows which.
           The price is that one share, of a run that ends here.
-SILENT    somebody owes an entry and its time is over. An opinion, not a proof: ``dkg`` counts opinions.
+SILENT    somebody owes an entry and its time is over. An opinion, not a proof: ``record`` counts opinions.
 """
 
 from dataclasses import dataclass

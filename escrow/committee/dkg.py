@@ -35,7 +35,7 @@ from escrow.crypto.coins import Coins
 from escrow.crypto.group import Scalar, base_mul
 from escrow.crypto.sharing import random_polynomial
 from escrow.crypto.sign import SigningKey
-from escrow.encoding import expect, u8, u32
+from escrow.encoding import expect, u32
 from escrow.errors import EscrowError, MalformedError, Reason
 from escrow.secret import Secret
 
@@ -141,7 +141,8 @@ def on_tick(state: DkgState, now: int) -> Step:
         disputes += [Dispute(Ground.MISSING, dealer) for dealer in missing]
     if waited >= SILENCE:
         others = (member for member in range(1, record.proposal.n + 1) if member != state.index)
-        disputes += [Dispute(Ground.SILENT, member, u8(record.stage)) for member in others if record.owes(member)]
+        silent = (member for member in others if record.owes(member))
+        disputes += [Dispute(Ground.SILENT, member, record.awaited(member)) for member in silent]
     return _dispute(state, disputes)
 
 
@@ -224,11 +225,14 @@ def _collect(state: DkgState, identity: SigningKey) -> Step:
 
 
 def _finish(state: DkgState) -> Step:
-    """Hand out the key. Everybody logs the documents and the first entry counts, so that nobody can hold them back."""
+    """Hand out the key. Everybody logs the documents and the first entry counts, so that nobody can hold them back.
+
+    A key counts once the log shows who holds it.
+    """
     if state.share is None:
         raise AssertionError("a run finishes with everybody's certificate, so with ours")
     key, generation = state.record.outcome.key.encode(), state.record.outcome.generation.encode()
-    documents = ToLog(Kind.COMMITTEE_KEY, key), ToLog(Kind.SHARE_GENERATION, generation)
+    documents = ToLog(Kind.SHARE_GENERATION, generation), ToLog(Kind.COMMITTEE_KEY, key)
     return _forget(state), (*documents, Finished(key, generation, state.index, state.share))
 
 

@@ -173,9 +173,15 @@ class ShareGeneration:
 
 def verify_generation(generation: ShareGeneration, key: CommitteeKey, proposal: CommitteeProposal) -> None:
     """Raise ``RefusedError(COMMITTEE_UNAUTHORISED)`` unless this is the generation that key generation ended with."""
-    held_by = proposal.members, proposal.threshold
-    if generation.committee_key_hash != key.hash or (generation.members, generation.threshold) != held_by:
-        raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the shares are not those of this key and proposal")
+    if generation.committee_key_hash != key.hash:
+        raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the shares are not those of this key")
+    verify_holders(generation, proposal)
+
+
+def verify_holders(generation: ShareGeneration, proposal: CommitteeProposal) -> None:
+    """The same, of a generation whose key is not at hand: its holders are those proposed, and all acknowledge it."""
+    if (generation.members, generation.threshold) != (proposal.members, proposal.threshold):
+        raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the shares are not those of this proposal")
     if generation.number != 0:
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "a later generation needs the one before it")
     _all_signed(generation.members, generation.statement, generation.acknowledgements)

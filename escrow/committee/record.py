@@ -26,7 +26,7 @@ from escrow.committee.documents import (
 from escrow.committee.messages import Kind, ciphertext_hash, commitment_hash, possession, read_entry, session_id
 from escrow.crypto import sign
 from escrow.crypto.group import SIZE, Point
-from escrow.encoding import expect, number, u64
+from escrow.encoding import expect, number, u8, u16, u64
 from escrow.errors import EscrowError, MalformedError, Reason
 from escrow.tags import Tag, digest
 
@@ -69,8 +69,8 @@ class Record(msgspec.Struct, frozen=True):
     """(accuser, dealer) whose ciphertext is said to be missing and not answered yet."""
     answers: tuple[tuple[int, int, bytes], ...] = ()
     """(accuser, dealer, ciphertext) as logged by the dealer."""
-    votes: tuple[tuple[int, int], ...] = ()
-    """(voter, accused): who is said to be silent in this stage."""
+    votes: tuple[tuple[int, int, bytes], ...] = ()
+    """(voter, accused, awaited): who is said to be silent, and about what."""
     verdict: tuple[str, int] | None = None
     """Name of the reason and index of the culprit."""
 
@@ -130,6 +130,15 @@ class Record(msgspec.Struct, frozen=True):
         waits = any(accuser == member for accuser, _ in self.complaints)
         return not waits and not self.rows[self.stage][member - 1]
 
+    def awaited(self, member: int) -> bytes:
+        """What ``member`` may be silent about, 3 bytes: stage u8 ‖ how far it has come in it u16.
+
+        It comes further with its entry and with every complaint from or against it that is settled. An opinion names
+        this, so one from before never counts after, and everybody may have another then.
+        """
+        settled = sum(member in (accuser, dealer) for accuser, dealer, _ in self.answers)
+        return u8(self.stage) + u16(settled + bool(self.rows[self.stage][member - 1]))
+
     def after(self, kind: Kind, submitter: bytes, payload: bytes) -> "Record":
         """The record with one more entry of the log; itself if the entry is none of this run's or changes nothing.
 
@@ -158,14 +167,14 @@ class Record(msgspec.Struct, frozen=True):
         _CHECKS[stage](self, author, content)
         row = (*self.rows[stage][: author - 1], content, *self.rows[stage][author:])
         rows = (*self.rows[:stage], row, *self.rows[stage + 1 :])
-        return replace(self, rows=rows, votes=() if all(row) else self.votes)
+        return replace(self, rows=rows)
 
     def _disputed(self, author: int, dispute: Dispute) -> "Record":
         accused = dispute.accused
         if not 1 <= accused <= self.proposal.n or accused == author:
             raise MalformedError("a dispute is with another custodian")
         if dispute.ground is Ground.SILENT:
-            return self._voted(author, accused, number(expect(dispute.evidence, 1, "a vote")))
+            return self._voted(author, accused, expect(dispute.evidence, 3, "a vote"))
         if self.stage is not Stage.DKG_CERTIFY:
             raise MalformedError("a ciphertext is disputed before all are logged")
         if dispute.ground is Ground.UNSOUND:
@@ -179,13 +188,13 @@ class Record(msgspec.Struct, frozen=True):
             return self
         return replace(self, complaints=(*self.complaints, (author, accused)))
 
-    def _voted(self, author: int, accused: int, stage: int) -> "Record":
+    def _voted(self, author: int, accused: int, awaited: bytes) -> "Record":
         """One opinion. Only ``threshold`` of them name somebody: at least one of those is honest and waited in vain."""
-        vote = author, accused
-        if stage != self.stage or vote in self.votes or not self.owes(accused):
+        vote = author, accused, awaited
+        if awaited != self.awaited(accused) or vote in self.votes or not self.owes(accused):
             return self
         votes = (*self.votes, vote)
-        if sum(named == accused for _, named in votes) >= self.proposal.threshold:
+        if sum(said[1:] == vote[1:] for said in votes) >= self.proposal.threshold:
             return self._condemn(Reason.DEALER_SILENT, accused)
         return replace(self, votes=votes)
 
@@ -201,7 +210,6 @@ class Record(msgspec.Struct, frozen=True):
             self,
             complaints=tuple(one for one in self.complaints if one != complaint),
             answers=(*self.answers, (accuser, author, ciphertext)),
-            votes=tuple(vote for vote in self.votes if vote[1] != author),
         )
 
     def _condemn(self, reason: Reason, culprit: int) -> "Record":

@@ -108,7 +108,7 @@ def initiate(
     """
     if (mode, lineage) not in theirs.supported:
         raise RefusedError(Reason.MODE_MISMATCH, "the other device does not offer this mode and policy")
-    if min(theirs.signed.not_after, theirs.kem.not_after) <= now:
+    if any(key.not_after <= now for key in (theirs.signed, theirs.kem, theirs.one_time) if key):
         raise RefusedError(Reason.BUNDLE_INVALID, "a prekey has expired")
     ephemeral = DhKey.from_seed(Coins(coins).take("ephemeral", 32))
     shared = [

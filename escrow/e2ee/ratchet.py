@@ -154,6 +154,7 @@ def _turn_to_receive(state: RatchetState, remote: bytes) -> RatchetState:
 def _turn_to_send(state: RatchetState, seed: bytes) -> RatchetState:
     if not state.remote:
         raise AssertionError("a responder waits for the first message")
+    _live.cache_clear()  # the key that this turn replaces is among them
     root, chain = _derive_root(state.root, _live(seed).exchange(state.remote))
     return replace(state, root=root, own=Secret(seed), sending=chain, previous=state.sent, sent=0)
 
@@ -178,8 +179,8 @@ def _bound(state: RatchetState, header: bytes, ad: bytes) -> bytes:
     return T(Tag.RATCHET_HEADER, state.ad, header, ad)
 
 
-# A turn uses the key that the last turn made: a few are kept live, which is a quarter of the turn's cost. States on
-# disk forget a key at once, this process when a few newer ones have come.
+# A turn uses the key that the last turn made, so it is kept live, which saves a quarter of the turn's cost. Whichever
+# session turns next drops all that are live: no key outlasts the turn that replaced it.
 @lru_cache(maxsize=16)
 def _live(seed: bytes) -> DhKey:
     return DhKey.from_seed(seed)

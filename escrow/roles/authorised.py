@@ -7,7 +7,14 @@ that the policy names has certified it and its end is the one that the policy fi
 from functools import lru_cache
 
 from escrow.capsule.schemes.base import CommitteeContext
-from escrow.committee.documents import CommitteeKey, CommitteeProposal, ShareGeneration, verify_generation, verify_key
+from escrow.committee.documents import (
+    CommitteeKey,
+    CommitteeProposal,
+    ShareGeneration,
+    verify_generation,
+    verify_holders,
+    verify_key,
+)
 from escrow.crypto.group import Point
 from escrow.errors import Reason, RefusedError
 from escrow.warrant.genesis import Genesis
@@ -30,6 +37,16 @@ def check_generation(genesis: Genesis, key: CommitteeKey, period: int, payload: 
     """The share generation of ``key`` in a logged payload; ``COMMITTEE_UNAUTHORISED`` unless it is authorised."""
     generation = ShareGeneration.decode(payload)
     verify_generation(generation, key, proposal_for(genesis, period))
+    return generation
+
+
+def check_holders(genesis: Genesis, payload: bytes) -> ShareGeneration:
+    """A share generation that all custodians of the policy acknowledge, whichever key it is of.
+
+    ``COMMITTEE_UNAUTHORISED``, ``MalformedError``.
+    """
+    generation = ShareGeneration.decode(payload)
+    verify_holders(generation, proposal_for(genesis, 0))
     return generation
 
 

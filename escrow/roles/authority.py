@@ -197,8 +197,8 @@ class Authority:
         verify(public, statement_of(EntryType.APPROVAL, tag), signed.signature)
         file = replace(file, approvals=(*file.approvals, signed))
         if self._count((*file.signed, *file.approvals)).second:
-            makers = tuple((self._key_of(one.role, one.person), one.signature) for one in file.approvals)
-            self._order(draft, Order(EntryType.APPROVAL, tag, makers))
+            makers = {self._key_of(one.role, one.person): one.signature for one in file.approvals}
+            self._order(draft, Order.make(EntryType.APPROVAL, tag, makers))
             file = file.after(table.Event.APPROVE)
         return _save(draft, file)
 
@@ -213,7 +213,7 @@ class Authority:
         if caller != f"person/{call.person}" or call.person not in keys:
             raise RefusedError(Reason.PERMISSION_DENIED, "a warrant is cancelled by one who may issue or approve")
         tag = seal_tag(file.payload.id)
-        order = Order(EntryType.CANCELLATION, tag, ((keys[call.person], call.signature),))
+        order = Order.make(EntryType.CANCELLATION, tag, {keys[call.person]: call.signature})
         order.check(self.genesis)
         file = file.after(table.Event.CANCEL)
         self._order(draft, order)

@@ -2,8 +2,8 @@
 
 Logged is not authorised. An entry is filed only if its submitter is entitled to its type and has signed it, if its
 content verifies, and if it comes in its turn: device lists as a chain, committee keys certified by all their
-custodians, the first seal per tag, ingest roots that grow. Whatever else the log holds is counted as a leaf and
-ignored. How the entries get here is ``follower``'s business.
+custodians and behind the shares that they hold, the first seal per tag, ingest roots that grow. Whatever else the log
+holds is counted as a leaf and ignored. How the entries get here is ``follower``'s business.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from escrow.e2ee.devices import DeviceList
 from escrow.encoding import number, u32, u64
 from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.ids import Millis
-from escrow.roles.authorised import check_committee_key, check_generation, proposal_for
+from escrow.roles.authorised import check_committee_key, check_holders, proposal_for
 from escrow.roles.machine import Draft, Read
 from escrow.roles.state import pack, unpack
 from escrow.tlog.entry import Entry, EntryType
@@ -29,6 +29,9 @@ from escrow.warrant.table import Event
 
 LEAVES = "log/leaves"
 """The stream of entries as followed; a record's number is the entry's index in the log."""
+
+END_OF_TIME = 1 << 53
+"""A period that retires later than this (ms) can be written into no document."""
 
 _LIST = b"log/list/"
 _PROPOSAL = b"log/proposal/"
@@ -170,6 +173,19 @@ class Ledger:
         found = (unpack(value, Filed) for _, value in view.scan(_ORDER + tag))
         return [LoggedOrder(one.index, _event(one.payload), Millis(one.covered_ms)) for one in found]
 
+    def is_news(self, view: Read | Draft, order: Order) -> bool:
+        """Whether a valid order says anything that the log does not show yet.
+
+        What was signed once is in everybody's hands: an old resumption must not undo a later suspension, nor an old
+        suspension stop what was resumed.
+        """
+        known = [Order.decode(unpack(value, Filed).payload) for _, value in view.scan(_ORDER + order.seal_tag)]
+        if order.type is EntryType.RESUMPTION:
+            return order.turn == sum(1 for one in known if one.type is EntryType.RESUMPTION)
+        shown = {public for one in known if (one.type, one.turn) == (order.type, order.turn)
+                 for public, _ in one.signatures}  # fmt: skip
+        return any(public not in shown for public, _ in order.signatures)
+
     def intents(self, view: Read | Draft, tag: bytes) -> list[LoggedIntent]:
         """Every custodian's intents under this tag, in log order."""
         found = (unpack(value, Filed) for _, value in view.scan(_INTENT + tag))
@@ -235,6 +251,7 @@ class Ledger:
                 self._file_device_list(draft, entry, filed)
             case EntryType.COMMITTEE_PROPOSAL:
                 proposal = CommitteeProposal.decode(entry.payload)
+                _require(self.genesis.policy.retire_at(proposal.period) < END_OF_TIME, Reason.COMMITTEE_UNAUTHORISED)
                 _require(proposal == proposal_for(self.genesis, proposal.period), Reason.COMMITTEE_UNAUTHORISED)
                 draft.put(_PROPOSAL + proposal.hash, u64(proposal.period))
             case EntryType.COMMITTEE_KEY:
@@ -255,10 +272,7 @@ class Ledger:
                 order = Order.decode(entry.payload)
                 _require(order.type == kind, Reason.ENTRY_REFUSED)
                 order.check(self.genesis)
-                if order.type is EntryType.RESUMPTION:
-                    # An order carries no number: a resumption shown again must not undo a later suspension.
-                    shown = (unpack(value, Filed).payload for _, value in draft.scan(_ORDER + order.seal_tag))
-                    _require(entry.payload not in shown, Reason.ILLEGAL_STEP)
+                _require(self.is_news(draft, order), Reason.ILLEGAL_STEP)
                 draft.put(_ORDER + order.seal_tag + u64(filed.index), pack(filed))
             case _:
                 pass  # nothing to look up; whoever reads this type takes it from the entry itself
@@ -274,18 +288,16 @@ class Ledger:
         if proposal is None:
             raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "nobody has proposed this committee")
         key = check_committee_key(self.genesis, proposal.period, filed.payload)
+        # Otherwise whoever completes the certificate could make a key count and keep back who holds it.
+        _require(self.generation(draft, key.hash), Reason.COMMITTEE_UNAUTHORISED)
         place = proposal.policy_hash + u64(proposal.period)
         _require(draft.get(_KEY + place) is None, Reason.COMMITTEE_UNAUTHORISED)
         draft.put(_KEY + place, pack(filed))
         draft.put(_KEY_BY_HASH + key.hash, place)
 
     def _file_generation(self, draft: Draft, filed: Filed) -> None:
-        claimed = ShareGeneration.decode(filed.payload)
-        logged = self.committee_key_by_hash(draft, claimed.committee_key_hash)
-        if logged is None:
-            raise RefusedError(Reason.COMMITTEE_UNKNOWN)
-        generation = check_generation(self.genesis, logged.key, logged.period, filed.payload)
-        place = _GENERATION + logged.key.hash + u32(generation.number)
+        generation = check_holders(self.genesis, filed.payload)
+        place = _GENERATION + generation.committee_key_hash + u32(generation.number)
         _require(draft.get(place) is None, Reason.COMMITTEE_UNAUTHORISED)
         draft.put(place, pack(filed))
 

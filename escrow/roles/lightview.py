@@ -203,6 +203,8 @@ class LightView:
                 period = number(call.subject[-8:])
                 check_committee_key(self.genesis, period, entry.payload)
                 about = committee_subject(self.genesis, period)
+            case EntryType.SHARE_GENERATION:
+                about = ShareGeneration.decode(entry.payload).committee_key_hash
             case _:
                 return
         if about != call.subject:

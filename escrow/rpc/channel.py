@@ -61,7 +61,7 @@ class _UnreachedError(Exception):
 class GrpcTransport:
     """``escrow.node.Transport`` for one party.
 
-    ``endpoints`` is asked again after each failure. ``patience`` is how many seconds a call is repeated to a party
+    ``endpoints`` is asked once, and again after each failure. ``patience`` is how many seconds a call is repeated to a party
     that cannot be reached, before ``UnavailableError``; a party that was out of reach last time is tried once.
     """
 
@@ -71,6 +71,7 @@ class GrpcTransport:
         self._endpoints = endpoints
         self._patience = patience
         self._silent: set[Party] = set()
+        self._addresses: dict[Party, str] = {}
         self._channels: dict[tuple[Party, str], grpc.aio.Channel] = {}
 
     async def call(self, origin: Party, to: Party, call: Call) -> Reply:
@@ -85,6 +86,7 @@ class GrpcTransport:
                 answer = await self._attempt(to, type(call), data)
             except _UnreachedError as unreached:
                 self._silent.add(to)
+                self._addresses.pop(to, None)
                 if clock() + pause > end:
                     raise unreached.failure from None
             else:
@@ -112,7 +114,7 @@ class GrpcTransport:
     async def _attempt(self, to: Party, kind: type[Call], data: bytes) -> bytes:
         """Raises what the other side says, or ``_UnreachedError`` if the call did not get there."""
         try:
-            channel = self._channel(to, self._endpoints[to])
+            channel = self._channel(to)
         except KeyError:
             raise _UnreachedError(UnavailableError(Reason.UNAVAILABLE, f"{to} has not announced itself")) from None
         # The codec reads and writes the bytes; gRPC only carries them.
@@ -127,7 +129,10 @@ class GrpcTransport:
             raise failure from error
         return answer
 
-    def _channel(self, to: Party, address: str) -> grpc.aio.Channel:
+    def _channel(self, to: Party) -> grpc.aio.Channel:
+        """The channel to where ``to`` was last heard of; raises ``KeyError``."""
+        address = self._addresses.get(to) or self._endpoints[to]
+        self._addresses[to] = address
         # Channels to addresses that a party has left stay open until the end: closing one would cancel calls of others.
         if (to, address) not in self._channels:
             name = ("grpc.ssl_target_name_override", server_name(to))

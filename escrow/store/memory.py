@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from escrow.errors import Reason, UnavailableError
 from escrow.roles.machine import Writes
-from escrow.store.port import Step
+from escrow.store.port import Query, Step
 
 R = TypeVar("R")
 
@@ -61,6 +61,10 @@ class MemoryStore:
         self._apply(writes)
         self.commits += 1
         return result
+
+    async def read(self, query: Query[R]) -> R:
+        """See ``Store.read``."""
+        return query(self)
 
     async def follow(self, stream: str, after: int) -> AsyncIterator[tuple[int, bytes]]:
         """See ``Store.follow``; at the end of the stream it says so instead of waiting for ever."""

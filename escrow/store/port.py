@@ -1,4 +1,4 @@
-"""The Store port: two methods between a pure role and whatever keeps its state.
+"""The Store port: a few methods between a pure role and whatever keeps its state.
 
 ``commit`` runs a pure step on a consistent view and makes its writes durable before it returns. Steps that
 are queued together may share one durable write (group commit); a step that raises contributes nothing and
@@ -12,6 +12,7 @@ from escrow.roles.machine import Read, Writes
 
 R = TypeVar("R")
 Step = Callable[[Read], tuple[Writes, R]]
+Query = Callable[[Read], R]
 
 
 class Store(Protocol):
@@ -19,6 +20,10 @@ class Store(Protocol):
 
     async def commit(self, step: Step[R]) -> R:
         """Run ``step``, make its writes durable, return its result. Raises what the step raises."""
+        ...
+
+    async def read(self, query: Query[R]) -> R:
+        """Run ``query`` on a consistent view of what is durable, and return its result."""
         ...
 
     def follow(self, stream: str, after: int) -> AsyncIterator[tuple[int, bytes]]:

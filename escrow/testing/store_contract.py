@@ -132,6 +132,21 @@ class StoreContract(ABC):
 
         self.run(story())
 
+    def test_a_query_sees_all_that_was_committed_and_nothing_else(self, tmp_path: Path) -> None:
+        async def story() -> None:
+            store = self.open(tmp_path)
+            assert await store.read(lambda view: view.get(b"count")) is None
+            queries = (store.read(lambda view: view.get(b"count")) for _ in range(3))
+            one, *seen = await asyncio.gather(store.commit(count), *queries)
+            assert one == 1
+            assert set(seen) <= {None, u64(1)}
+            assert await store.read(lambda view: view.get(b"count")) == u64(1)
+            with pytest.raises(ZeroDivisionError):
+                await store.read(lambda view: view.length("numbers") // 0)
+            await store.close()
+
+        self.run(story())
+
     def test_any_steps_read_what_the_model_holds(self) -> None:
         @given(changes=CHANGES, queries=st.lists(QUERIES, max_size=4), together=st.booleans())
         def law(changes: list[Change], queries: list[tuple[bytes, bytes, int]], *, together: bool) -> None:

@@ -18,8 +18,6 @@ from escrow.tlog.spelling import from_base64, from_decimal, to_base64
 from escrow.tlog.vkey import VerifierKey
 
 MOST_PROOF_LINES = 63
-SIZE_CONTENT_TYPE = "text/x.tlog.size"
-"""The content type of the body of a refusal with status 409."""
 
 
 class WitnessRefusal(RefusedError):  # noqa: N818 - to the witness it is an answer

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from escrow.crypto import sign
-from escrow.encoding import join, number, split, u16
+from escrow.encoding import join, number, split, u16, u32
 from escrow.errors import EscrowError, MalformedError
 from escrow.tags import T, Tag, fields
 from escrow.tlog.entry import EntryType
@@ -54,54 +54,74 @@ KINDS: Final[Mapping[EntryType, Kind]] = {
 }
 """One person may stop a warrant; nobody alone may start one again."""
 
+_REPEATED: Final = frozenset({EntryType.SUSPENSION, EntryType.RESUMPTION})
+"""What may happen to a warrant more than once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """``T("order", type u16, seal_tag 32, signatures)``; each signature is a public key of 32 and 64 bytes."""
+    """``T("order", type u16, seal_tag 32, turn u32, signatures)``; each signature is a public key of 32 and 64 bytes.
+
+    Signatures stand in the order of their keys, one a key. ``turn`` is how often the warrant had been resumed before,
+    and 0 for what happens once: it tells a second suspension from the first one shown again.
+    """
 
     type: EntryType
     seal_tag: bytes
     signatures: tuple[tuple[bytes, bytes], ...]
+    turn: int = 0
 
     @classmethod
-    def signed(cls, order_type: EntryType, seal_tag: bytes, *keys: sign.SigningKey) -> Self:
+    def make(
+        cls, order_type: EntryType, seal_tag: bytes, signatures: Mapping[bytes, bytes], turn: int = 0
+    ) -> Self:
+        """An order with signatures by public key."""
+        return cls(order_type, seal_tag, tuple(sorted(signatures.items())), turn)
+
+    @classmethod
+    def signed(cls, order_type: EntryType, seal_tag: bytes, *keys: sign.SigningKey, turn: int = 0) -> Self:
         """An order with the signatures of ``keys``."""
-        statement = statement_of(order_type, seal_tag)
-        return cls(order_type, seal_tag, tuple((key.public, key.sign(statement)) for key in keys))
+        statement = statement_of(order_type, seal_tag, turn)
+        return cls.make(order_type, seal_tag, {key.public: key.sign(statement) for key in keys}, turn)
 
     def encode(self) -> bytes:
         """The payload of the log entry, and what travels to a custodian directly."""
         signatures = join(*(public + signature for public, signature in self.signatures))
-        return T(Tag.ORDER, u16(self.type), self.seal_tag, signatures)
+        return T(Tag.ORDER, u16(self.type), self.seal_tag, u32(self.turn), signatures)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Strict inverse of ``encode``; ``MalformedError``."""
-        kind, seal_tag, signatures = fields(Tag.ORDER, data, 2, 32, None)
-        if number(kind) not in KINDS:
-            raise MalformedError("an order of unknown kind")
+        kind, seal_tag, turn, signatures = fields(Tag.ORDER, data, 2, 32, 4, None)
+        if number(kind) not in KINDS or (number(turn) and number(kind) not in _REPEATED):
+            raise MalformedError("an order of unknown kind, or again of what happens once")
         pairs = split(signatures, most=MOST_SIGNATURES)
         if any(len(pair) != 96 for pair in pairs):
             raise MalformedError("a signature of an order has 96 bytes")
-        return cls(EntryType(number(kind)), seal_tag, tuple((pair[:32], pair[32:]) for pair in pairs))
+        keys = [pair[:32] for pair in pairs]
+        if keys != sorted(set(keys)):
+            raise MalformedError("the signatures of an order are sorted by key, and each key signs once")
+        return cls(EntryType(number(kind)), seal_tag, tuple((pair[:32], pair[32:]) for pair in pairs), number(turn))
 
     def check(self, genesis: Genesis) -> Event:
-        """What the order makes happen, if the right people have signed it.
+        """What the order makes happen, if the right people have signed it, and nobody else.
+
+        Whoever has read an order could otherwise put signatures of no meaning beside it, and pass it off as a new one.
 
         Raises ``SIGNATURE_INVALID``, ``ROLE_KEY_UNAUTHORISED``, ``LOCKS_INCOMPLETE``, ``SEPARATION_OF_DUTIES``.
         """
         # SPEC WRT-12: an order without the signatures its kind needs changes nothing.
         kind = KINDS[self.type]
-        statement = statement_of(self.type, self.seal_tag)
+        statement = statement_of(self.type, self.seal_tag, self.turn)
         people = count_signers([_maker(public, statement, signature) for public, signature in self.signatures], genesis)
-        if not kind.suffices(people):
+        if people.unknown or people.strangers or not kind.suffices(people):
             raise people.refusal()
         return kind.event
 
 
-def statement_of(order_type: EntryType, seal_tag: bytes) -> bytes:
+def statement_of(order_type: EntryType, seal_tag: bytes, turn: int = 0) -> bytes:
     """What the people sign."""
-    return T(KINDS[order_type].tag, seal_tag)
+    return T(KINDS[order_type].tag, seal_tag, u32(turn))
 
 
 def _maker(public: bytes, statement: bytes, signature: bytes) -> bytes | None:

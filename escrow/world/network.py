@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from escrow.errors import Reason, UnavailableError
+from escrow.errors import EscrowError, Reason, UnavailableError
 from escrow.ids import Party
 from escrow.node import Node
 from escrow.roles.calls import Call, Reply
@@ -44,5 +44,14 @@ class Network:
         return self.on_reply(origin, to, call, reply)
 
     async def together(self, jobs: Sequence[Awaitable[R]]) -> list[R]:
-        """See ``Transport.together``: one after the other, in order."""
-        return [await job for job in jobs]
+        """See ``Transport.together``: one after the other, in order; all end before an error of one is raised."""
+        done: list[R] = []
+        failed: EscrowError | None = None
+        for job in jobs:
+            try:
+                done.append(await job)
+            except EscrowError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
+        return done

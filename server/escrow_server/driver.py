@@ -10,13 +10,13 @@ from escrow.encoding import u64
 from escrow.errors import EscrowError, IntegrityError
 from escrow.ids import Party
 from escrow.node import Node
-from escrow.roles.calls import Call, Reply, Update
-from escrow.roles.machine import OUTBOX, Answered, Called, Event, Read, Writes
+from escrow.roles.calls import Call, Reply
+from escrow.roles.machine import OUTBOX, Answered, Called, Event, Read, Todo, Writes
 from escrow.rpc.settle import Settled
 
 QUICK: Final = 0.05
 """Seconds between two ticks while there is work."""
-SLOW: Final = 0.5
+SLOW: Final = 1.0
 """The same once nothing happens any more."""
 
 
@@ -33,20 +33,40 @@ class Scheduled(Protocol):
 class ServedNode(Node):
     """A node whose pumps may overlap: one for each caller that waits, and one for the ticks."""
 
-    busy = False
-    """Whether something has happened since somebody last asked."""
+    def __init__(self, *means: Any) -> None:
+        """Take what ``Node`` takes."""
+        super().__init__(*means)
+        self.busy = False
+        """Whether something has happened since somebody last asked."""
+        self._under_way: dict[Party, asyncio.Future[Todo | None]] = {}
 
     async def step(self, event: Event) -> Any:
         """See ``Node.step``. A to-do that two pumps have delivered is answered once."""
-        self.busy = self.busy or _is_work(event)
-        if not isinstance(event, Answered):
-            return await super().step(event)
-        place, now, coins = OUTBOX + u64(event.todo.number), self._clock(), self._entropy()
+        now, coins = self._clock(), self._entropy()
 
-        def once(view: Read) -> tuple[Writes, object]:
-            return (Writes(), None) if view.get(place) is None else self.role.handle(view, event, now, coins)
+        def handle(view: Read) -> tuple[Writes, tuple[object, bool]]:
+            if isinstance(event, Answered) and view.get(OUTBOX + u64(event.todo.number)) is None:
+                return Writes(), (None, False)
+            writes, result = self.role.handle(view, event, now, coins)
+            return writes, (result, _is_work(event, writes))
 
-        return await self.store.commit(once)
+        result, work = await self.store.commit(handle)
+        self.busy = self.busy or work
+        return result
+
+    async def _deliver(self, lane: list[Todo]) -> Todo | None:
+        """See ``Node._deliver``. While one pump delivers to a party, the others wait for what it finds out."""
+        to = lane[0].to
+        if to in self._under_way:
+            return await asyncio.shield(self._under_way[to])
+        under_way = self._under_way[to] = asyncio.get_running_loop().create_future()
+        undelivered = None
+        try:
+            undelivered = await super()._deliver(lane)
+        finally:
+            del self._under_way[to]
+            under_way.set_result(undelivered)
+        return undelivered
 
     async def settle(self, _caller: Party, _call: Call) -> Reply:
         """Answer a laboratory's ``Settle``: do what is due, deliver it, and say when there is more."""
@@ -75,14 +95,12 @@ async def keep_ticking(
         await asyncio.sleep(pause)
 
 
-def _is_work(event: Event) -> bool:
-    """Whether an event is likely to lead to more. That a follower asks and hears of nothing new is not."""
+def _is_work(event: Event, writes: Writes) -> bool:
+    """Whether a step is likely to lead to more: a call left something to deliver, or something was delivered."""
     match event:
-        case Answered(reply=Update(entries=entries)):
-            return bool(entries)
         case Answered(todo=todo):
             return todo.call.durable
-        case Called(call=call):
-            return call.durable
+        case Called():
+            return any(key.startswith(OUTBOX) for key in writes.puts)
         case _:
             return False

@@ -9,6 +9,7 @@ from escrow.ids import Party
 from escrow.roles.calls import Call, EscrowDelivery, EscrowSend, Fetched, Reply, Submit
 from escrow.roles.device.commands import GetInbox, GetStatus, Send, Sync
 from escrow.roles.device.state import Alarm
+from escrow.roles.ingest import TREE
 from tests.core.roles.scene import Scene, scene
 
 TEXT = "meet me at noon"
@@ -43,14 +44,14 @@ class Letter:
         self._network.on_reply = on_reply
 
     def send(self) -> bool:
-        """Send it, let Alice fetch, and return whether she was shown it."""
-        before = len(self._alarms())
+        """Send it, let Alice fetch, and return whether she was shown it; then look at ``alarms`` and ``accepted``."""
+        before, taken = len(self._alarms()), self._taken()
         try:
             self.at.world.run(self.at.bob, Send("alice", 1, TEXT))
             self.at.world.run(self.at.alice, Sync())
         finally:
             self._network.on_call, self._network.on_reply = self._untouched
-        self.alarms = self._alarms()[before:]
+        self.alarms, self.accepted = self._alarms()[before:], self._taken() > taken
         inbox = self.at.world.run(self.at.alice, GetInbox(0)).messages
         return any(message.text == TEXT for message in inbox)
 
@@ -58,6 +59,10 @@ class Letter:
     def blamed(self) -> set[str]:
         """Whom Alice's device says has provably deviated."""
         return {culprit for alarm in self.alarms for culprit in alarm.culprits}
+
+    def _taken(self) -> int:
+        """How many items the relay has signed for."""
+        return TREE.size(self.at.world.store("relay"))
 
     def _alarms(self) -> tuple[Alarm, ...]:
         status = self.at.world.run(self.at.alice, GetStatus())

@@ -15,7 +15,7 @@ from tests.claims.measures import Census, effort
 pytestmark = pytest.mark.claim("DKG-04")
 
 
-@effort(0.1)
+@effort(0.06)
 @given(st.integers(1, 4), st.sampled_from((-1, 1)), st.integers(0, 2**16))
 def test_a_dealing_of_another_degree_ends_the_run_and_names_its_dealer(
     census: Census, dealer: int, more: int, seed: int

@@ -13,7 +13,7 @@ from tests.claims.theft import loot, secrets_in
 pytestmark = pytest.mark.claim("DKG-13")
 
 
-@effort(0.2)
+@effort(0.1)
 @given(st.sampled_from(((2, 2), (3, 2), (4, 3))), st.integers(0, 2**32))
 def test_total_theft_after_the_certificates_rebuilds_nothing(census: Census, size: tuple[int, int], seed: int) -> None:
     story = keygen(*size, seed)

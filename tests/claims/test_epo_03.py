@@ -15,7 +15,7 @@ pytestmark = pytest.mark.claim("EPO-03")
 FRESH_MS = 600_000
 
 
-@effort(0.3)
+@effort(0.2)
 @given(st.integers(0, 3 * FRESH_MS), st.integers(1, 3))
 def test_a_frozen_log_stops_custodians(census: Census, frozen: int, custodian: int) -> None:
     at = scene().rewind("ready")

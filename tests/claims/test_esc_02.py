@@ -18,7 +18,7 @@ pytestmark = pytest.mark.claim("ESC-02")
 THRESHOLD = 3
 
 
-@effort(4)
+@effort(2)
 @given(seeds, nonzero, nonzero, st.permutations(range(1, 8)))
 def test_two_shares_of_three_fit_every_secret_there_is(
     census: Census, drawn: bytes, secret: Scalar, other: Scalar, order: list[int]

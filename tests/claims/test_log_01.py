@@ -24,7 +24,7 @@ def grown(leaves: list[bytes]) -> tree.Nodes:
     return nodes
 
 
-@effort(3)
+@effort(1.5)
 @given(st.integers(1, 70), st.integers(0, 70), st.integers(0), st.integers(0), st.booleans())
 def test_only_a_continuation_is_consistent(
     census: Census, size: int, more: int, place: int, bit: int, short: bool

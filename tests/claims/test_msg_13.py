@@ -34,6 +34,7 @@ def test_the_relay_takes_nothing_that_the_device_has_not_signed(census: Census, 
 
     letter.posting(forge)
     assert not letter.send()
+    assert not letter.accepted
     census("refused by the relay")
 
 
@@ -50,6 +51,7 @@ def test_the_receiver_shows_nothing_that_the_device_has_not_signed(census: Censu
 
     letter.delivering(forge)
     assert not letter.send()
+    assert letter.accepted
     assert {alarm.reason for alarm in letter.alarms} == {"SIGNATURE_INVALID"}
     census("refused by the receiver")
 

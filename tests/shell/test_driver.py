@@ -10,8 +10,8 @@ import pytest
 from escrow.encoding import number, u64
 from escrow.errors import EscrowError, IntegrityError, Reason, UnavailableError
 from escrow.ids import Millis, Party
-from escrow.roles.calls import Append, Appended, Call, GetUpdate, Head, Lookup, Reply, Update
-from escrow.roles.machine import Answered, Called, Draft, Event, Read, Tick, Todo, Writes, outbox
+from escrow.roles.calls import Append, Appended, Call, GetUpdate, Lookup, Reply, Update
+from escrow.roles.machine import OUTBOX, Answered, Called, Draft, Event, Read, Tick, Todo, Writes, outbox
 from escrow.store.memory import MemoryStore
 from escrow_server.driver import QUICK, SLOW, ServedNode, _is_work, keep_ticking
 
@@ -74,15 +74,60 @@ def count(node: ServedNode, key: bytes) -> int:
     return number(node.store.get(key) or u64(0))
 
 
-def test_a_todo_that_two_pumps_deliver_is_answered_once() -> None:
+class Away(Slow):
+    """A transport to a party that is out of reach, or hangs until somebody loses patience."""
+
+    async def call(self, origin: Party, to: Party, call: Call) -> Reply:
+        await super().call(origin, to, call)
+        raise UnavailableError(Reason.UNAVAILABLE, to)
+
+
+def test_a_todo_is_delivered_once_however_many_pumps_find_it() -> None:
     async def story() -> None:
         transport = Slow()
         node = node_of(Counter(), transport)
         await node.ask(Party("authority"), Lookup("a"))
         await asyncio.gather(node.pump(), node.pump(), node.pump())
-        assert transport.calls == 3
+        assert transport.calls == 1
         assert count(node, b"answers") == 1
         assert await node.read(outbox) == []
+
+    asyncio.run(story())
+
+
+def test_an_answer_that_comes_twice_counts_once() -> None:
+    async def story() -> None:
+        node = node_of(Counter(), Slow())
+        await node.ask(Party("authority"), Lookup("a"))
+        (todo,) = await node.read(outbox)
+        for _ in range(2):
+            await node.step(Answered(todo, Appended(())))
+        assert count(node, b"answers") == 1
+
+    asyncio.run(story())
+
+
+def test_pumps_share_the_news_that_a_party_is_out_of_reach() -> None:
+    async def story() -> None:
+        transport = Away()
+        node = node_of(Counter(), transport)
+        await node.ask(Party("authority"), Lookup("a"))
+        first, second = await asyncio.gather(node.pump(), node.pump())
+        assert first == second == await node.read(outbox) != []
+        assert transport.calls == 1
+
+    asyncio.run(story())
+
+
+def test_what_a_cancelled_pump_leaves_is_delivered_by_the_one_that_waited() -> None:
+    async def story() -> None:
+        node = node_of(Counter(), Slow())
+        await node.ask(Party("authority"), Lookup("a"))
+        first, second = asyncio.ensure_future(node.pump()), asyncio.ensure_future(node.pump())
+        await asyncio.sleep(0.005)
+        first.cancel()
+        assert await second == []
+        assert count(node, b"answers") == 1
 
     asyncio.run(story())
 
@@ -136,15 +181,14 @@ def test_ticks_slow_down_when_nothing_happens() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "work"),
+    ("event", "key", "work"),
     [
-        (Tick(), False),
-        (Called(LOG, Append(())), True),
-        (Answered(Todo(0, LOG, Append(())), Appended(())), True),
-        (Answered(Todo(0, LOG, GetUpdate(0, 0, 1)), Update(0, (), b"", ())), False),
-        (Answered(Todo(0, LOG, GetUpdate(0, 0, 1)), Update(0, (b"entry",), b"", ())), True),
-        (Answered(Todo(0, LOG, GetUpdate(0, 0, 1)), Head(b"", ())), False),
+        (Tick(), OUTBOX, False),
+        (Called(LOG, Append(())), OUTBOX + u64(3), True),
+        (Called(LOG, Append(())), b"item", False),
+        (Answered(Todo(0, LOG, Append(())), Appended(())), b"item", True),
+        (Answered(Todo(0, LOG, GetUpdate(0, 0, 1)), Update(0, (b"entry",), b"", ())), b"item", False),
     ],
 )
-def test_work_is_what_may_lead_to_more(event: Event, *, work: bool) -> None:
-    assert _is_work(event) is work
+def test_work_is_what_leads_to_more(event: Event, key: bytes, *, work: bool) -> None:
+    assert _is_work(event, Writes({key: b""})) is work

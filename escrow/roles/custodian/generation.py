@@ -8,6 +8,8 @@ custodian may propose any period, which costs the others work and them their nam
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from escrow.committee import dkg
 from escrow.committee.dkg import DkgState
 from escrow.committee.documents import CommitteeKey, CommitteeProposal
@@ -19,16 +21,18 @@ from escrow.errors import BehindError, EscrowError, Reason, RefusedError
 from escrow.ids import Millis, Party
 from escrow.roles.authorised import proposal_for
 from escrow.roles.calls import CommitteeStatus, DeliverDealing
-from escrow.roles.custodian.state import Holding, load_holding, save_holding
+from escrow.roles.custodian.state import Holding, forget_holding, load_holding, save_holding
 from escrow.roles.entries import owe_entry
 from escrow.roles.follower import Follower
 from escrow.roles.machine import Draft, Read
 from escrow.roles.state import pack, unpack
+from escrow.secret import Secret
 from escrow.tlog.entry import Entry, EntryType
 from escrow.warrant.genesis import Genesis
 
 _RUN = b"run/"
 _MADE = b"made/"
+_CERTIFIED = b"certified/"
 _PROPOSED = b"proposed/"
 
 _KINDS = {EntryType[kind.name]: kind for kind in Kind}
@@ -59,6 +63,11 @@ class KeyMaking:
                 if period not in runs and draft.get(_MADE + u64(period)) is None:
                     runs[period] = self._begin(draft, period, 0, now, coins)
                 continue
+            if entry.type is EntryType.COMMITTEE_KEY:
+                settled = self._settle(draft, entry.payload)
+                runs.pop(settled, None)
+                draft.delete(_RUN + u64(settled))
+                continue
             for period, state in list(runs.items()):
                 step = dkg.on_entry(state, self.identity, _KINDS[entry.type], entry.submitter, entry.payload, now)
                 runs[period] = self._carry_out(draft, period, step, now, coins)
@@ -79,6 +88,9 @@ class KeyMaking:
                 owe_entry(draft, self.genesis, self.identity, EntryType.COMMITTEE_PROPOSAL, proposal)
         for key, key_hash in list(draft.scan(_MADE)):
             self._retire(draft, number(key[len(_MADE) :]), key_hash, now)
+        for key, _ in list(draft.scan(_CERTIFIED)):
+            if now >= self.genesis.policy.retire_at(number(key[len(_CERTIFIED) :][:8])):
+                draft.delete(key)
 
     def on_dealing(self, draft: Draft, caller: Party, call: DeliverDealing, now: Millis, coins: Coins) -> None:
         """Take a ciphertext from another member; ``BehindError`` if our log does not show the run that it is of."""
@@ -140,6 +152,8 @@ class KeyMaking:
     def _carry_out(self, draft: Draft, period: int, step: dkg.Step, now: Millis, coins: Coins) -> DkgState:
         """Do what the run says, and return its state: that of the next run if this one has failed."""
         state, outputs = step
+        if state.share is not None:
+            self._remember(draft, period, state, state.share)
         for output in outputs:
             if isinstance(output, Aborted):
                 return self._begin(draft, period, output.run + 1, now, coins)
@@ -165,6 +179,39 @@ class KeyMaking:
             draft.put(place, pack(state))
         else:
             draft.delete(place)
+
+    def _remember(self, draft: Draft, period: int, state: DkgState, share: Secret) -> None:
+        """Keep the share of a key that we certify, whatever becomes of the run.
+
+        Once all the others have certified it too, the last custodian alone decides when the key is complete, and may
+        show it after the run was given up. The first key in the log counts, so we must be able to serve it.
+        """
+        key, generation = state.record.outcome.key, state.record.outcome.generation
+        holding = Holding(period, state.record.run, state.index, key.encode(), generation.encode(), share)
+        draft.put(_CERTIFIED + u64(period) + key.hash, pack(holding))
+
+    def _settle(self, draft: Draft, payload: bytes) -> int:
+        """The log shows the key of a period: serve that one, and forget the others."""
+        key = CommitteeKey.decode(payload)
+        logged = self.follower.committee_key_by_hash(draft, key.hash)
+        if logged is None:
+            raise AssertionError("a key that was followed is filed")
+        certified = dict(draft.scan(_CERTIFIED + u64(logged.period)))
+        ours = certified.get(_CERTIFIED + u64(logged.period) + key.hash)
+        made = draft.get(_MADE + u64(logged.period))
+        if ours is not None and made != key.hash:
+            generation = self.follower.generation(draft, key.hash)
+            if generation is None:
+                raise AssertionError("no key counts before its shares do")
+            holding = unpack(ours, Holding)
+            encoded = generation.encode()
+            save_holding(draft, key.hash, replace(holding, key_bytes=payload, generation_bytes=encoded))
+            draft.put(_MADE + u64(logged.period), key.hash)
+            if made is not None:
+                forget_holding(draft, made)
+        for place in certified:
+            draft.delete(place)
+        return logged.period
 
     def _retire(self, draft: Draft, period: int, key_hash: bytes, now: Millis) -> None:
         holding = load_holding(draft, key_hash)

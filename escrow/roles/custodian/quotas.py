@@ -42,8 +42,9 @@ class Quotas:
                 break
             used += count
         else:
-            # Not in the log yet: behind all that are, and behind what we have promised and not seen there.
-            used += sum(count for request_hash, count in self._promised().items() if request_hash not in logged)
+            # Not in the log yet: behind all that are, and behind what else we have promised and not seen there.
+            promised = self._promised().items()
+            used += sum(count for one, count in promised if one not in logged and one != request.hash)
         if used + request.count > self.warrant.payload.max_capsules:
             raise RefusedError(Reason.QUOTA_WARRANT)
 

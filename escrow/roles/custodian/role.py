@@ -5,15 +5,18 @@ from dataclasses import dataclass, field
 from escrow.crypto.coins import Coins
 from escrow.crypto.hpke import Hpke, SystemHpke
 from escrow.crypto.sign import SigningKey
-from escrow.errors import Reason, RefusedError
+from escrow.encoding import u64
+from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.ids import Millis, Party
-from escrow.roles.calls import Call, DeliverDealing, DeliverOrder, Done, GetCommittee, GetUpdate, Release
+from escrow.roles.calls import Append, Call, DeliverDealing, DeliverOrder, Done, GetCommittee, GetUpdate, Release
 from escrow.roles.custodian import orders
 from escrow.roles.custodian.generation import KeyMaking
 from escrow.roles.custodian.release import Releasing
-from escrow.roles.follower import Follower
+from escrow.roles.follower import LOG, Follower
 from escrow.roles.machine import Answered, Called, CatchUp, Draft, Event, Read, Tick, Writes
 from escrow.warrant.genesis import Genesis
+
+_AGAIN = b"again/"
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,16 @@ class Custodian:
                 return draft.writes(), result
             case Answered(todo, reply) if isinstance(todo.call, GetUpdate):
                 entries = self._follower.on_update(draft, todo, reply, now)
-                orders.on_entries(draft, entries)
+                orders.on_entries(draft, self._follower, entries)
                 self._key_making.on_entries(draft, entries, now, stream)
-            case Answered(todo, _):
-                draft.settle(todo)  # an answer to what we have said: there is nothing to add
+            case Answered(todo, reply):
+                draft.settle(todo)
+                if isinstance(todo.call, Append) and isinstance(reply, EscrowError):
+                    draft.put(_AGAIN + u64(todo.number), todo.call.entries[0])
             case CatchUp():
                 self._follower.catch_up(draft, now, asked=True)
             case Tick():
+                _say_again(draft)
                 self._follower.catch_up(draft, now)
                 self._key_making.on_tick(draft, now, stream)
                 self._releasing.sweep(draft, now)
@@ -62,7 +68,7 @@ class Custodian:
                 self._key_making.on_dealing(draft, caller, call, now, coins)
                 return Done()
             case DeliverOrder():
-                orders.receive(draft, self.genesis, self.identity, call.order)
+                orders.receive(draft, self._follower, self.identity, call.order)
                 return Done()
             case _:
                 raise RefusedError(Reason.PERMISSION_DENIED, "a custodian does not answer this")
@@ -78,3 +84,10 @@ class Custodian:
     @property
     def _releasing(self) -> Releasing:
         return Releasing(self._follower, self.identity, self.hpke)
+
+
+def _say_again(draft: Draft) -> None:
+    """Owe what the log has turned away unread: a request waits for its intent, and a committee for each of us."""
+    for key, entry in list(draft.scan(_AGAIN)):
+        draft.delete(key)
+        draft.owe(LOG, Append((entry,)))

@@ -13,8 +13,9 @@
 ``capsule/``    size of our log when we first intended to open a capsule, by label and capsule hash
 ``debit/``      capsules admitted, by day
 ``denied/``     request hashes with a logged denial
-``order/``      orders received directly that the log does not show yet, by (seal tag, type)
-``order-logged/``  hashes of the orders that it does show
+``order/``      orders received directly that the log does not show yet, by (seal tag, hash)
+``again/``      entries that the log has turned away unread, by their place in the outbox
+``certified/``  ``Holding`` of a key that we have certified and the log has not settled, by (period, key hash)
 ``clock``       the latest time we have acted on
 ``rate/``       calls of this minute, by caller
 ==============  ==========================================================================
@@ -65,6 +66,11 @@ def load_holding(view: Read | Draft, key_hash: bytes) -> Holding | None:
 def save_holding(draft: Draft, key_hash: bytes, holding: Holding) -> None:
     """Remember our part of a committee key."""
     draft.put(b"share/" + key_hash, pack(holding))
+
+
+def forget_holding(draft: Draft, key_hash: bytes) -> None:
+    """Erase our part of a key that came to nothing."""
+    draft.delete(b"share/" + key_hash)
 
 
 def first_intent(view: Read | Draft, capsule_id: tuple[bytes, bytes]) -> int | None:

@@ -47,15 +47,20 @@ class Incoming:
             draft.owe(RELAY, Fetch(load_me(draft).mail, PAGE))
 
     def on_fetched(self, draft: Draft, call: Fetch, reply: Fetched, now: Millis) -> None:
-        """Take a page of the mailbox; a page that was taken before changes nothing. Raises ``MalformedError``."""
+        """Take a page of the mailbox and ask for the next; one that was taken before changes nothing.
+
+        Raises ``MalformedError`` for a page that cannot be one.
+        """
         numbers = [item.number for item in reply.items]
         bounds = [call.start - 1, *numbers, MOST_NUMBER]
         if any(one >= other for one, other in pairwise(bounds)):
             raise MalformedError("a page of the mailbox is in order and begins where it was asked to")
-        for item in reply.items:
-            if item.number >= load_me(draft).mail:
-                save_me(draft, replace(load_me(draft), mail=item.number + 1))
-                self._take(draft, Deferred(item, b"", ""), now)
+        news = [item for item in reply.items if item.number >= load_me(draft).mail]
+        for item in news:
+            save_me(draft, replace(load_me(draft), mail=item.number + 1))
+            self._take(draft, Deferred(item, b"", ""), now)
+        if news:
+            self.fetch(draft)
 
     def try_again(self, draft: Draft, now: Millis) -> None:
         """Look again at what was kept for later."""

@@ -150,8 +150,6 @@ class Device:
                 outcome.on_submitted(draft, self.genesis, call, reply, now)
             case Fetch() as call, Fetched() as reply:
                 self._incoming.on_fetched(draft, call, reply, now)
-                if reply.items:
-                    self._incoming.fetch(draft)
             case _:
                 pass  # done, or out of reach: the next command asks again
 

@@ -25,7 +25,7 @@ ATTEMPTS: Final = 5
 PAUSE: Final = 0.5
 STEADY: Final = 10.0
 """Seconds of service after which a part is forgiven that it died before."""
-MOST_DEATHS: Final = 10
+MOST_DEATHS: Final = 20
 """In a row, none of them after steady service: a part that keeps dying is not a demo of anything."""
 SAID: Final = "stderr.txt"
 
@@ -76,7 +76,7 @@ class Fleet:
         if running:
             await asyncio.wait([asyncio.create_task(child.wait()) for child in running], timeout=STOP_WITHIN)
         await asyncio.gather(*(_kill(child) for child in running))
-        if self.broken.done():
+        if self.broken.done() and not self.broken.cancelled():
             self.broken.exception()  # seen
 
     # -- one part -----------------------------------------------------------------------------
@@ -129,17 +129,18 @@ class Fleet:
             else:
                 return
             await asyncio.sleep(PAUSE)
-            while await self._is_served(party):
-                await asyncio.sleep(PAUSE)
+            await self._until_free(party)
 
-    async def _is_served(self, party: Party) -> bool:
+    async def _until_free(self, party: Party) -> None:
+        """Return when nobody answers where the part was announced last."""
         host, _, port = self._home.endpoints[party].rpartition(":")
-        try:
-            _, writer = await asyncio.open_connection(host, int(port))
-        except OSError:
-            return False
-        writer.close()
-        return True
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(host, int(port))
+            except OSError:
+                return
+            writer.close()
+            await asyncio.sleep(PAUSE)
 
     def _failure(self, party: Party, what: str) -> EscrowError:
         """What a part that ended said last, as an error that names it."""

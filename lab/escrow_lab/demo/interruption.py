@@ -30,14 +30,15 @@ class Interruption:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    @property
-    def caught(self) -> signal.Signals | None:
-        """The signal that ended the run."""
-        return self._caught
-
-    def run(self, job: Coroutine[Any, Any, R]) -> R:
-        """Run ``job`` in an event loop of its own. Raises ``CancelledError`` when a signal ends it."""
-        return asyncio.run(self._cancellable(job))
+    def run(self, job: Coroutine[Any, Any, R]) -> R | signal.Signals:
+        """Run ``job`` in an event loop of its own; return its result, or the signal that ended it."""
+        try:
+            result = asyncio.run(self._cancellable(job))
+        except asyncio.CancelledError:
+            if self._caught is None:
+                raise
+            return self._caught
+        return result
 
     async def _cancellable(self, job: Coroutine[Any, Any, R]) -> R:
         loop, task = asyncio.get_running_loop(), asyncio.ensure_future(job)

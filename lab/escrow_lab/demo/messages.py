@@ -5,16 +5,18 @@ from typing import Any, Final
 
 from escrow.errors import Reason, UnavailableError
 from escrow.node import Node
+from escrow.roles.calls import Submit
 from escrow.roles.device.commands import GetInbox, GetStatus, Send, Sync
 from escrow.roles.device.state import load_me
+from escrow.roles.machine import Read, outbox
 from escrow_lab.demo.narrator import Narrator
 from escrow_lab.demo.stage import Stage
 from escrow_lab.demo.workload import Message, Workload
 
 LEAD: Final = 24 * 3600
 """The deployment's clock is this many seconds ahead of the workload's, which may start at 0: keys come first."""
-ATTEMPTS: Final = 8
-"""How often a device that could not reach its relay tries again at the end."""
+ATTEMPTS: Final = 40
+"""How often a device that could not reach its relay tries again; there is a pause before each."""
 
 
 def lab_time(seconds: int) -> int:
@@ -38,25 +40,43 @@ async def send_all(stage: Stage, work: Workload, narrator: Narrator) -> None:
         if message.source in unread:
             await sender.run(Sync())
             unread.discard(message.source)
-        await sender.run(Send(message.target, message.mode, message.text))
+        await _say(stage, sender, message)
         unread.add(message.target)
         narrator.progress(done, total, "messages")
     for name in work.users:
-        await _finish(stage.device(name), name)
+        await _finish(stage, name)
     for name in work.users:
         await stage.device(name).run(Sync())
     narrator.say("messages-end", "Everybody has read their mail.")
 
 
-async def _finish(device: Node, name: str) -> None:
-    """Deliver what is left in a device's outbox: nothing a user has said may stay behind."""
+async def _say(stage: Stage, sender: Node, message: Message) -> None:
+    """Send a message. While the relay is being started again the clock stands still: what is said has its time."""
+    await sender.run(Send(message.target, message.mode, message.text))
+    for _ in range(ATTEMPTS):
+        if not await sender.read(_unsent):
+            return
+        await stage.pause()
+        await sender.run(Sync())
+
+
+def _unsent(view: Read) -> bool:
+    """Whether the relay has yet to take something that the user said."""
+    waiting = (next(iter(view.scan(place)), None) for place in (b"queue/", b"later/"))
+    return any(waiting) or any(isinstance(todo.call, Submit) for todo in outbox(view))
+
+
+async def _finish(stage: Stage, name: str) -> None:
+    """See to it that nothing a user has said stays behind, and that nothing was refused."""
+    device = stage.device(name)
     for _ in range(ATTEMPTS):
         await device.run(Sync())
         status: Any = await device.ask(device.party, GetStatus())
+        if status.refused:
+            raise UnavailableError(Reason.UNAVAILABLE, f"{name}: a message was refused, {status.refused[0]}")
         if not status.queued and not status.unanswered:
-            if status.refused:
-                raise UnavailableError(Reason.UNAVAILABLE, f"{name}: a message was refused, {status.refused[0]}")
             return
+        await stage.pause()
     raise UnavailableError(Reason.UNAVAILABLE, f"{name} cannot deliver its messages")
 
 

@@ -35,6 +35,8 @@ from escrow.tlog.note import Note
 
 PATIENCE: Final = 20.0
 """Seconds to repeat a call to a part that is being started again."""
+PAUSE: Final = 0.5
+SETTLE_ATTEMPTS: Final = 10
 KEY_GENERATION_WITHIN: Final = 90.0
 REGISTERED_AT_ONCE: Final = 16
 LABORATORY: Final = "person/laboratory"
@@ -80,14 +82,27 @@ class ProcessStage:
                 break  # nothing is waiting for the log
         self._clock.advance_to(max(when, self.now))
 
+    async def pause(self) -> None:
+        """See ``Stage.pause``."""
+        await asyncio.sleep(PAUSE)
+
     async def settle(self) -> None:
         """See ``Stage.settle``: first whoever logs something, then whoever follows the log."""
         for parties in (["authority", "relay"], ["log"], ["authority", "relay", *self.genesis.custodian_keys]):
             await asyncio.gather(*(self._settle(party) for party in parties), return_exceptions=True)
 
     async def _settle(self, party: str) -> int:
-        settled: Any = await self.call(LABORATORY, party, Settle())
-        return int(settled.next_due)
+        """Settle one part, which may be closing its store to be started again; when it has to do something next."""
+        for attempt in range(1, SETTLE_ATTEMPTS + 1):
+            try:
+                settled: Any = await self.call(LABORATORY, party, Settle())
+            except UnavailableError:
+                if attempt == SETTLE_ATTEMPTS:
+                    raise
+                await self.pause()
+            else:
+                return int(settled.next_due)
+        raise AssertionError("the last attempt returns or raises")
 
     # -- parties ------------------------------------------------------------------------------
 

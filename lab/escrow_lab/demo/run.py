@@ -3,12 +3,14 @@
 import asyncio
 import json
 import os
+import signal
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -50,15 +52,11 @@ def run(options: Options) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     work = plan(options)
     with Interruption() as interruption, _folder(options.keep) as folder:
-        try:
-            summary = interruption.run(_tell(options, work, folder))
-        except asyncio.CancelledError:
-            if interruption.caught is None:
-                raise
-    if interruption.caught is not None:
-        click.echo(f"doublelock: interrupted ({interruption.caught.name})", err=True)
-        return 128 + interruption.caught
-    return 0 if summary.as_promised else int(Kind.VERIFICATION)
+        outcome = interruption.run(_tell(options, work, folder))
+    if isinstance(outcome, signal.Signals):
+        click.echo(f"doublelock: interrupted ({outcome.name})", err=True)
+        return 128 + outcome
+    return 0 if outcome.as_promised else int(Kind.VERIFICATION)
 
 
 def plan(options: Options) -> Workload:
@@ -100,7 +98,7 @@ async def _tell(options: Options, work: Workload, folder: Path) -> Summary:
         await fleet.start()
         narrator.say(
             *("started", f"{len(fleet.pids())} processes serve on loopback; seed {options.seed}."),
-            home=str(folder.resolve()),
+            home=str(folder),
             pids=fleet.pids(),
         )
         stage = ProcessStage(home, folder / "people")
@@ -108,7 +106,8 @@ async def _tell(options: Options, work: Workload, folder: Path) -> Summary:
         tale = Story(stage, work, narrator)
         telling = asyncio.create_task(tale.tell())
         stack.push_async_callback(_cancel, telling)
-        await asyncio.wait({telling, fleet.broken}, return_when=asyncio.FIRST_COMPLETED)
+        either: list[asyncio.Future[Any]] = [telling, fleet.broken]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if fleet.broken.done():
             fleet.broken.result()
         summary = telling.result()
@@ -144,4 +143,4 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         raise MalformedError(f"--keep {keep}: {error.strerror}", Reason.USAGE) from error
     if not empty:
         raise MalformedError(f"--keep {keep}: the folder is not empty", Reason.USAGE)
-    yield keep
+    yield keep.resolve()

@@ -29,6 +29,10 @@ class Stage(Protocol):
         """Let time pass until ``when``; what falls due on the way is done on its day. Never back."""
         ...
 
+    async def pause(self) -> None:
+        """Give parts that are being started again a moment of real time; the deployment's clock stands still."""
+        ...
+
     async def settle(self) -> None:
         """Everybody does what is due, and follows the log: a moment passes without the clock moving."""
         ...

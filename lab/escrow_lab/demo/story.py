@@ -191,8 +191,11 @@ class Story:
         item, seed = released
         victim = self.stage.device(next(m.target for m in self.work.in_scope))
         forgery = villains.Forgery.make(item, seed, "Meet me at the old mill. Come alone.")
-        await self.stage.register([MALLORY])
-        at_relay = await villains.submit_forgery(self.stage, self.stage.device(MALLORY), victim, forgery)
+        liar = MALLORY
+        while liar in self.work.users:
+            liar += "'"
+        await self.stage.register([liar])
+        at_relay = await villains.submit_forgery(self.stage, self.stage.device(liar), victim, forgery)
         with_relay = await villains.deliver_forgery(self.stage, victim, forgery, self.stage.now)
         self.summary.impersonation_rejected = (
             at_relay == Reason.SENDER_MISMATCH.name and with_relay == Reason.SIGNATURE_INVALID.name

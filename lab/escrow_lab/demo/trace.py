@@ -7,9 +7,13 @@ Anything else that is malformed ends the reading with its file and line: half a 
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from escrow.e2ee.devices import MAX_NAME
 from escrow.errors import MalformedError, Reason
+
+MAX_TEXT: Final = 60_000
+"""Bytes of one text; a little less than what a message can hold."""
 
 _SECONDS = re.compile(r"[0-9]{1,12}")
 
@@ -49,11 +53,16 @@ def read_trace(path: Path, limit: int | None = None) -> Trace:
 
 
 def read_texts(path: Path) -> tuple[str, ...]:
-    """The messages of a file: one a line, or ``label<TAB>text``; empty lines are left out."""
+    """The messages of a file: one a line, or ``label<TAB>text``; empty lines are left out.
+
+    Raises ``MalformedError(USAGE)`` naming file and line of a text that no message can hold.
+    """
     texts = []
-    for _, line in _lines(path):
+    for place, line in _lines(path):
         _, tab, text = line.partition("\t")
         chosen = (text if tab else line).strip()
+        if len(chosen.encode()) > MAX_TEXT:
+            raise MalformedError(f"{path}, line {place}: a text has at most {MAX_TEXT} bytes", Reason.USAGE)
         if chosen:
             texts.append(chosen)
     if not texts:
@@ -67,6 +76,9 @@ def _rows(path: Path) -> Iterator[Row]:
             continue
         columns = line.split()
         if len(columns) == 3 and _SECONDS.fullmatch(columns[2]):
+            for name in columns[:2]:
+                if len(name.encode()) > MAX_NAME or not name.isprintable():
+                    raise MalformedError(f"{path}, line {place}: not the name of a user", Reason.USAGE)
             yield Row(columns[0], columns[1], int(columns[2]))
         elif place > 1:
             raise MalformedError(f"{path}, line {place}: not 'source target unix_seconds'", Reason.USAGE)

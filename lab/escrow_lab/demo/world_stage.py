@@ -30,6 +30,9 @@ class WorldStage:
         """See ``Stage.advance_to``."""
         self.world.advance_to(when)
 
+    async def pause(self) -> None:
+        """See ``Stage.pause``: nothing here happens by itself."""
+
     async def settle(self) -> None:
         """See ``Stage.settle``."""
         self.world.settle()

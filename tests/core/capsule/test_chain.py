@@ -31,7 +31,7 @@ def keys_of(hedge: Secret, random: bytes, label: bytes, plaintext: bytes) -> tup
     named = hashlib.sha256(label).digest()
     header = Header(named, bytes(32), 0, message_id(hedged, random[:16], plaintext), ContentClass.CONTENT)
     keys = body_keys(message_key(seed, named, 0), header.encode())
-    return (keys.encryption, keys.nonce, keys.commitment), plaintext, hedge
+    return (keys.encryption.expose(), keys.nonce, keys.commitment), plaintext, hedge
 
 
 def test_a_stuck_generator_does_not_repeat_a_seed_within_one_state() -> None:
@@ -105,7 +105,8 @@ def test_a_ciphertext_for_two_keys_is_bound_to_one_of_them() -> None:
     other = Secret(b"\x06" * 32)
     parsed = Body.decode(BODY)
     keys = body_keys(other, parsed.header)
-    crafted = Body(parsed.header, parsed.commitment, aead.seal(keys.encryption, keys.nonce, PLAIN, parsed.header))
+    ciphertext = aead.seal(keys.encryption.expose(), keys.nonce, PLAIN, parsed.header)
+    crafted = Body(parsed.header, parsed.commitment, ciphertext)
     for key, reason in ((KEY, Reason.BODY_INVALID), (other, Reason.COMMITMENT_MISMATCH)):
         with pytest.raises(RefusedError) as refused:
             open_body(key, crafted.encode())
@@ -119,3 +120,8 @@ def test_the_size_of_a_body_is_bounded_before_it_is_parsed() -> None:
     with pytest.raises(MalformedError) as refused:
         Body.decode(bytes(10**6))
     assert refused.value.reason is Reason.TOO_LARGE
+
+
+def test_the_keys_of_a_body_do_not_print_what_decrypts_it() -> None:
+    keys = body_keys(KEY, Body.decode(BODY).header)
+    assert repr(keys.encryption.expose()) not in repr(keys)

@@ -395,6 +395,89 @@ def test_who_speaks_before_the_votes_are_cast_is_not_named() -> None:
     documents(council.settle())
 
 
+def reprieve(withheld: frozenset[Kind]) -> tuple[Council, ToLog]:
+    """Members 1 and 3 have said that 2 is silent, when 2 at last answers the complaint of 4; also the answer.
+
+    Of 2 the log never sees entries of the kinds ``withheld``.
+    """
+    answers: list[ToLog] = []
+
+    def late(_council: Council, index: int, output: Output) -> Iterable[Output]:
+        if isinstance(output, ToLog) and output.kind is Kind.DKG_ANSWER:
+            answers.append(output)
+            return ()
+        if isinstance(output, ToLog) and output.kind is Kind.DKG_DISPUTE:
+            return ()
+        return () if index == 2 and isinstance(output, ToLog) and output.kind in withheld else (output,)
+
+    council = Council(5, 3, frozenset((2, 4)), late)
+    while council.states[1].record.stage is not Stage.DKG_CERTIFY:
+        council.read_letter() if council.mail else council.read_entry()
+    council.log.insert(
+        council.read,
+        (Kind.DKG_DISPUTE, identity(4).public, entry(council.session, Dispute(Ground.MISSING, 2).encode())),
+    )
+    council.settle()
+    council.now += dkg.SILENCE
+    for i in (1, 3):
+        council.tick(i)
+    council.settle()
+    (answer,) = answers
+    council.log.append((answer.kind, identity(2).public, answer.payload))
+    return council.settle(), answer
+
+
+def test_an_answer_at_the_last_moment_buys_time_once_and_not_for_ever() -> None:
+    council, _ = reprieve(frozenset((Kind.DKG_CERTIFY,)))
+    assert not council.ended
+    assert council.wait(dkg.SILENCE).aborted() == Aborted(Reason.DEALER_SILENT, EVIL, 0)
+
+
+def test_opinions_from_before_an_answer_do_not_count_after_it_however_often_they_are_logged() -> None:
+    council, _ = reprieve(frozenset((Kind.DKG_CERTIFY,)))
+    votes = [(kind, who, said) for kind, who, said in council.log if kind is Kind.DKG_DISPUTE]
+    council.log += votes
+    council.say(4, Kind.DKG_DISPUTE, Dispute(Ground.SILENT, 2, council.states[1].record.awaited(2)).encode())
+    assert not council.settle().ended
+
+
+def test_opinions_from_before_a_late_certificate_do_not_hasten_an_answer() -> None:
+    """Member 3 was slow to certify. Two said so; a false complaint and one more opinion do not make three."""
+    late: list[ToLog] = []
+
+    def hold(_council: Council, index: int, output: Output) -> Iterable[Output]:
+        if isinstance(output, ToLog) and output.kind is Kind.DKG_CERTIFY and index != 4:
+            late.extend([output] if index == 3 else [])
+            return ()
+        return (output,)
+
+    council = Council(5, 3, frozenset((2, 3, 4)), hold).settle()
+    council.now += dkg.SILENCE
+    for i in (1, 5):
+        council.tick(i)
+    council.settle()
+    council.log.append((Kind.DKG_CERTIFY, identity(3).public, late[0].payload))
+    council.settle()
+    council.say(4, Kind.DKG_DISPUTE, Dispute(Ground.MISSING, 3).encode())
+    council.say(4, Kind.DKG_DISPUTE, Dispute(Ground.SILENT, 3, council.states[1].record.awaited(3)).encode())
+    assert not council.settle().ended
+    assert council.wait(dkg.SILENCE).aborted().culprits == EVIL
+
+
+def test_a_complaint_at_the_last_moment_does_not_shield_its_author_for_ever() -> None:
+    def mute(_council: Council, _index: int, output: Output) -> Iterable[Output]:
+        return () if _is(output, Kind.DKG_CERTIFY) or _is(output, Kind.DKG_DISPUTE) else (output,)
+
+    council = Council(5, 3, EVIL, mute).settle()
+    council.now += dkg.SILENCE
+    council.tick(1)
+    council.say(2, Kind.DKG_DISPUTE, Dispute(Ground.MISSING, 4).encode())
+    for i in (3, 4, 5):
+        council.tick(i)
+    assert not council.settle().ended
+    assert council.wait(dkg.SILENCE).aborted() == Aborted(Reason.DEALER_SILENT, EVIL, 0)
+
+
 @given(
     st.lists(st.tuples(st.sampled_from((2, 4)), st.sampled_from((1, 3, 5)), st.sampled_from(list(Ground))), max_size=6)
 )
@@ -402,7 +485,7 @@ def test_who_speaks_before_the_votes_are_cast_is_not_named() -> None:
 def test_fewer_than_threshold_liars_never_blame_an_honest_member(lies: list[tuple[int, int, Ground]]) -> None:
     council = Council(5, 3, frozenset((2, 4)))
     for liar, victim, ground in lies:
-        evidence = b"\x00" if ground is Ground.SILENT else b""
+        evidence = council.states[1].record.awaited(victim) if ground is Ground.SILENT else b""
         council.say(liar, Kind.DKG_DISPUTE, Dispute(ground, victim, evidence).encode())
     council.settle()
     if isinstance(council.ended[1], Aborted):

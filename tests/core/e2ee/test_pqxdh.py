@@ -182,6 +182,15 @@ def test_a_bundle_that_expired_since_it_was_verified_is_refused() -> None:
     assert caught.value.reason is Reason.BUNDLE_INVALID
 
 
+def test_a_one_time_key_that_expired_since_it_was_verified_is_refused() -> None:
+    bundle = BOB.verified()
+    assert bundle.one_time is not None
+    early = replace(bundle, one_time=replace(bundle.one_time, not_after=NOW))
+    with pytest.raises(RefusedError) as caught:
+        initiate(ALICE.keys, early, *ESCROWED, KEM, coins(0), NOW)
+    assert caught.value.reason is Reason.BUNDLE_INVALID
+
+
 def test_a_relay_that_swaps_keys_it_cannot_sign_gains_nothing() -> None:
     """A bundle re-signed by another key does not verify, and one whose KEM key is the attacker's gives no session."""
     own = MlKemKey.from_seed(bytes(64))

@@ -244,3 +244,14 @@ def test_the_responder_turns_only_when_it_has_something_to_say() -> None:
     assert not bob.sending
     bob, _ = say(bob, b"answer")
     assert bob.sending
+
+
+def test_a_key_that_was_replaced_is_not_kept_alive_by_the_process() -> None:
+    alice, bob = acquainted()
+    for turn in range(3):
+        alice, message = say(alice, b"ping", turn)
+        bob, _ = hear(bob, message)
+        bob, message = say(bob, b"pong", turn)
+        # Bob's turn replaced a key; the only one that lives is the one that replaced it.
+        assert ratchet._live.cache_info().currsize == 1
+        alice, _ = hear(alice, message)

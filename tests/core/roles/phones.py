@@ -27,7 +27,7 @@ from escrow.roles.authorised import context_of
 from escrow.roles.calls import Delivery, EscrowDelivery, Fetch, Fetched, PlainDelivery
 from escrow.roles.device.commands import GetInbox, GetStatus, Send, Status, Sync
 from escrow.roles.device.conversations import all_held
-from escrow.roles.device.state import ESCROW, PLAIN, Me, load_me, load_session
+from escrow.roles.device.state import ESCROW, PLAIN, Me, load_me, load_session, save_session
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Answered, Draft, Todo
 from escrow.secret import Secret
@@ -59,6 +59,7 @@ def flipped(data: bytes, place: int = -1) -> bytes:
 class Lie:
     """Where a crafted delivery leaves the honest path. Each field acts at its own layer; all layers above follow it."""
 
+    policy_hash: bytes | None = None
     label: dict[str, Any] = field(default_factory=dict)
     capsule_seed: bytes | None = None
     key: Bytes = same
@@ -177,17 +178,18 @@ class Phones:
         conversation = next(
             held.conversation for held in all_held(self.store("alice"))
             if (held.peer, held.conversation.mode) == (bob.keys.account, ESCROW))  # fmt: skip
+        named_policy = lie.policy_hash or policy.hash
         epoch = lie.label.get("epoch", policy.epoch_of(now))
         key = LightView(genesis).committee_key(self.store("alice"), policy.period_of(policy.epoch_of(now)))
         assert key is not None
         honest = Label(
             suite=policy.suite,
             mode=ESCROW,
-            policy_hash=policy.hash,
+            policy_hash=named_policy,
             committee_key_hash=key.hash,
-            conv_tag=conv_tag(conversation.secret, policy.hash, epoch),
+            conv_tag=conv_tag(conversation.secret, named_policy, epoch),
             roster_version=0,
-            roster_root=roster_root(conversation.secret, policy.hash, epoch, 0, conversation.members),
+            roster_root=roster_root(conversation.secret, named_policy, epoch, 0, conversation.members),
             sender_account=alice.keys.account,
             sender_device=1,
             epoch=epoch,
@@ -206,12 +208,15 @@ class Phones:
         said = EnvelopeContent(ESCROW, named, capped, header.index, body_id(body), seed, None)
         content = changed(said, lie.content).encode()
         plaintext = lie.plaintext(content)
-        _, message = seal(self.session("alice", "bob", ESCROW), plaintext, b"", self.coins(), now)
+        following, message = seal(self.session("alice", "bob", ESCROW), plaintext, b"", self.coins(), now)
+        draft = Draft(self.store("alice"))
+        save_session(draft, following)
+        self.store("alice")._apply(draft.writes())
         envelope = lie.envelope(message)
         place = (bytes(bob.keys.account), 1, envelope)
         signed = SignedContent(named, capped, header.index, body_id(body), env_root([place]))
-        stated = Receipt(signed.hash, label_of(label).conv_tag, alice.keys.account, label_of(label).sender_device,
-                         label_of(label).epoch, 7, now)  # fmt: skip
+        read = Label.decode(label)
+        stated = Receipt(signed.hash, read.conv_tag, read.sender_account, read.sender_device, read.epoch, 7, now)
         receipt = changed(stated, lie.receipt)
         relay = lie.relay_key or self.relay_key
         promised = receipt.ingest_time + genesis.mmd_ms + lie.include_by
@@ -239,10 +244,6 @@ class Phones:
     def draft(self, name: str) -> Draft:
         """A device's state to try something on."""
         return Draft(self.store(name))
-
-
-def label_of(label: bytes) -> Label:
-    return Label.decode(label)
 
 
 def changed(value: Any, changes: dict[str, Any]) -> Any:

@@ -19,7 +19,7 @@ from escrow.roles.calls import Delivery, EscrowDelivery, Fetch, Fetched, PlainDe
 from escrow.roles.device.state import ESCROW, PLAIN
 from escrow.roles.machine import Todo
 from escrow.tags import T, Tag
-from tests.core.roles.phones import BY_HAND, Lie, Phones, flipped, friends
+from tests.core.roles.phones import BY_HAND, Lie, Phones, flipped, friends, phones
 
 RELAY, SENDER, NOBODY = ("relay",), ("sender",), ()
 STRANGER = SigningKey.from_seed(bytes(32))
@@ -153,14 +153,13 @@ def test_what_the_sender_cannot_account_for_is_refused_and_consumes_its_envelope
 
 
 def test_a_policy_that_nobody_authorised_is_refused_and_names_nobody(at: Phones) -> None:
-    at.deliver("bob", at.craft(lie=Lie(label={"policy_hash": bytes(32)})))
-    assert at.alarms("bob") == [("CONV_TAG", SENDER)], "the tag belongs to the policy"
+    at.deliver("bob", at.craft(lie=Lie(policy_hash=bytes(32))))
+    assert at.alarms("bob") == [("POLICY_UNAUTHORISED", NOBODY)]
 
 
 def test_a_chain_is_accepted_once(at: Phones) -> None:
     at.deliver("bob", at.craft("first", Lie(label={"chain_id": b"one chain only.."})))
-    at.send("alice", "bob", "in between")
-    at.deliver("bob", at.waiting("bob")[-1].escrow or at.craft())
+    at.deliver("bob", at.craft("in between"))
     at.deliver("bob", at.craft("second", Lie(label={"chain_id": b"one chain only.."})))
     assert at.texts("bob")[-2:] == ["first", "in between"]
     assert at.alarms("bob") == [("INDEX_REUSED", NOBODY)]
@@ -196,19 +195,19 @@ def test_a_message_from_the_future_is_shown_when_its_time_has_come(at: Phones) -
     assert at.status("bob").deferred == ()
 
 
-@pytest.mark.parametrize("missing", [0, 1])
-def test_a_message_that_waits_for_the_committee_key_keeps_what_was_opened(at: Phones, missing: int) -> None:
-    """The ratchet opens an envelope once; the item is settled with what it said then, and forgets it."""
+def test_a_message_that_waits_for_the_committee_key_is_opened_once_and_then_shown(at: Phones) -> None:
     key = next(key for key in at.state("bob") if key.startswith(b"view/record/\x00\x12"))
     values, streams = at.store("bob").snapshot()
     del values[key]
     at.store("bob").restore((values, streams))
-    at.deliver("bob", *(at.craft("late") for _ in range(missing)), at.craft("patient"))
-    assert set(at.status("bob").deferred) == {"COMMITTEE_UNKNOWN"} or missing
+    at.world.network.down.add(Party("log"))
+    at.deliver("bob", at.craft("patient"))
     at.sync("bob")
-    assert at.texts("bob")[-1] == "patient" or missing
-    assert not [key for key in at.state("bob") if key.startswith(b"deferred/")] or missing
-    assert at.alarms("bob") == []
+    assert at.status("bob").deferred == ("COMMITTEE_UNKNOWN",)
+    at.world.network.down.clear()
+    at.sync("bob")
+    assert at.texts("bob")[-1] == "patient"
+    assert (at.status("bob").deferred, at.alarms("bob")) == ((), [])
 
 
 # -- un-escrowed --------------------------------------------------------------------------------
@@ -242,6 +241,7 @@ def test_the_first_message_of_an_escrowed_session_is_none_of_an_unescrowed_one(a
     (item,) = at.waiting("bob")
     assert item.escrow is not None
     at.deliver("bob", PlainDelivery(at.me("carol").keys.account, 1, item.escrow.envelope))
+    at.sync("bob")
     assert at.alarms("bob") == [("MODE_MISMATCH", NOBODY)]
     assert "for the record" not in at.texts("bob")
 
@@ -252,14 +252,39 @@ def test_a_sender_that_is_no_account_is_refused(at: Phones, account: bytes) -> N
     assert at.alarms("bob") == [("MALFORMED", NOBODY)]
 
 
-def test_the_relay_cannot_pass_one_persons_message_for_anothers(at: Phones) -> None:
+@pytest.mark.parametrize("acquainted", [True, False])
+def test_the_relay_cannot_pass_one_persons_message_for_anothers(acquainted: bool) -> None:
+    at = friends() if acquainted else phones()
+    at.reset()
     at.send("carol", "bob", "from carol", PLAIN)
     (item,) = at.waiting("bob")
     assert item.plain is not None
     said = at.texts("bob")
     at.deliver("bob", PlainDelivery(at.me("alice").keys.account, 1, item.plain.envelope))
+    at.sync("bob")
     assert at.texts("bob") == said
-    assert at.alarms("bob") == []
+    assert (at.alarms("bob"), at.status("bob").deferred) == ([], ("ENVELOPE_INVALID",))
+    at.deliver("bob", item.plain)
+    at.sync("bob")
+    assert at.texts("bob") == [*said, "from carol"]
+
+
+def test_a_one_time_prekey_serves_once() -> None:
+    """MSG-12: what a first message has used is erased, and that message begins nothing a second time."""
+    at = phones()
+    at.reset()
+    at.send("alice", "bob", "first", PLAIN)
+    (item,) = at.waiting("bob")
+    assert item.plain is not None
+    before = {key for key in at.state("bob") if key.startswith(b"prekey/")}
+    at.sync("bob")
+    assert len(before - at.state("bob").keys()) == 2
+    values, streams = at.store("bob").snapshot()
+    kept = {key: value for key, value in values.items() if not key.startswith((b"session/", b"settled/"))}
+    at.store("bob").restore((kept, streams))
+    at.deliver("bob", item.plain)
+    assert at.status("bob").deferred == ("ENVELOPE_INVALID",)
+    assert at.texts("bob") == ["first"]
 
 
 # -- pages --------------------------------------------------------------------------------------
@@ -268,7 +293,9 @@ def test_the_relay_cannot_pass_one_persons_message_for_anothers(at: Phones) -> N
 @pytest.mark.parametrize("numbers", [(1, 0), (0, 0), (-1,), (1 << 63,)])
 def test_a_page_that_is_out_of_order_changes_nothing(at: Phones, numbers: tuple[int, ...]) -> None:
     first, item = at.me("bob").mail, at.craft()
-    page = Fetched(tuple(Delivery(max(0, first + number) if number < 1 << 63 else number, item, None) for number in numbers))
+    page = Fetched(
+        tuple(Delivery(max(0, first + number) if number < 1 << 63 else number, item, None) for number in numbers)
+    )
     before = at.state("bob")
     with pytest.raises(MalformedError):
         at.answer("bob", Todo(BY_HAND, Party("relay"), Fetch(first, 64)), page)

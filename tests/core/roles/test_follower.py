@@ -112,7 +112,7 @@ def test_the_first_certified_committee_key_counts() -> None:
     logged = follower.committee_key(view(town), policy.hash, period)
     assert logged is not None
     assert logged == follower.committee_key_by_hash(view(town), key.hash)
-    assert (logged.key, logged.period, logged.index) == (key, period, 2)
+    assert (logged.key, logged.period, logged.index) == (key, period, 3)
     generation = follower.generation(view(town), key.hash)
     assert generation is not None
     assert generation.committee_key_hash == key.hash

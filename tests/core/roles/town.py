@@ -171,8 +171,8 @@ class Town:
         proposal = proposal_for(self.genesis, period)
         assert self.append(
             self.entry("custodian/1", EntryType.COMMITTEE_PROPOSAL, proposal.encode()),
-            self.entry("custodian/1", EntryType.COMMITTEE_KEY, key.encode()),
             self.entry("custodian/1", EntryType.SHARE_GENERATION, generation.encode()),
+            self.entry("custodian/1", EntryType.COMMITTEE_KEY, key.encode()),
         ) == ("", "", "")
         return key
 

@@ -97,6 +97,25 @@ def test_steps_run_on_one_thread_that_is_not_the_callers(tmp_path: Path) -> None
     assert threading.get_ident() not in threads
 
 
+def test_a_query_needs_no_thread_while_nothing_is_written_and_waits_for_what_is(tmp_path: Path) -> None:
+    def where(view: Read) -> tuple[int, bytes | None]:
+        return threading.get_ident(), view.get(b"count")
+
+    async def story() -> None:
+        store = SqliteStore(tmp_path / "state.db")
+        assert await store.read(where) == (threading.get_ident(), None)
+        writing = asyncio.ensure_future(store.commit(count))
+        await asyncio.sleep(0)
+        thread, seen = await store.read(where)
+        assert (await writing, seen) == (1, u64(1))
+        assert thread != threading.get_ident()
+        await store.close()
+        with pytest.raises(UnavailableError):
+            await store.read(where)
+
+    asyncio.run(story())
+
+
 def test_a_follower_waits_for_records_to_come_and_hears_of_the_end(tmp_path: Path) -> None:
     async def story() -> None:
         store = SqliteStore(tmp_path / "state.db")
