@@ -61,8 +61,8 @@ class _UnreachedError(Exception):
 class GrpcTransport:
     """``escrow.node.Transport`` for one party.
 
-    ``endpoints`` is asked once, and again after each failure. ``patience`` is how many seconds a call is repeated to a party
-    that cannot be reached, before ``UnavailableError``; a party that was out of reach last time is tried once.
+    ``endpoints`` is asked once, and again after each failure. ``patience`` is how many seconds a call is repeated to a
+    party that cannot be reached, before ``UnavailableError``; a party that was out of reach last time is tried once.
     """
 
     def __init__(self, credentials: Credentials, endpoints: Mapping[Party, str], *, patience: float = 2.0) -> None:

@@ -100,7 +100,7 @@ def _is_cleared_away_after(number: int, demo: Demo) -> None:
 
 def test_not_even_kill_9_of_the_demo_leaves_a_process(tmp_path: Path) -> None:
     with Demo(tmp_path) as demo:
-        demo.until("committee")
+        demo.until("started")
         assert len(demo.parts()) == 12
         demo.process.kill()
         assert eventually(lambda: not demo.parts())

@@ -1,6 +1,7 @@
 """The log: who may put what into it, and what it shows to those who ask."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from escrow.errors import EscrowError, Reason
 from escrow.ids import Party
+from escrow.roles.authorised import proposal_for
 from escrow.roles.calls import Append, Call, Cosigned, GetHead, GetPath, GetRecord, GetUpdate, Lookup, Reply
 from escrow.roles.machine import OUTBOX, Draft, Tick, outbox
 from escrow.roles.publishing import TREE
@@ -243,11 +245,21 @@ def test_a_log_that_was_rolled_back_gets_no_cosignature_any_more() -> None:
     assert caught.value.reason is Reason.QUORUM_MISSING
 
 
-def test_shares_of_a_key_that_is_not_logged_are_not_taken() -> None:
+def test_a_key_counts_only_behind_the_shares_that_its_holders_acknowledge() -> None:
     town = Town()
-    _, generation = committee_documents(town.genesis, town.founding, 3)
-    entry = town.entry("custodian/1", EntryType.SHARE_GENERATION, generation.encode())
-    assert town.append(entry) == ("COMMITTEE_UNKNOWN",)
+    key, generation = committee_documents(town.genesis, town.founding, 3)
+    half = replace(generation, acknowledgements=(*generation.acknowledgements[:-1], bytes(64)))
+    proposed, alone, unacknowledged, shares = (
+        town.entry("custodian/1", kind, payload.encode())
+        for kind, payload in (
+            (EntryType.COMMITTEE_PROPOSAL, proposal_for(town.genesis, 3)),
+            (EntryType.COMMITTEE_KEY, key),
+            (EntryType.SHARE_GENERATION, half),
+            (EntryType.SHARE_GENERATION, generation),
+        )
+    )
+    refused = "COMMITTEE_UNAUTHORISED"
+    assert town.append(proposed, alone, unacknowledged, alone, shares, alone) == ("", refused, refused, refused, "", "")
 
 
 def test_what_is_not_there_is_not_found() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from escrow.encoding import number
+from escrow.encoding import number, u64
 from escrow.errors import IntegrityError, Reason, UnavailableError
 from escrow.roles.machine import Read, Writes
 from escrow.store.sqlite import SqliteStore
