@@ -166,6 +166,7 @@ class Reason(Enum):
     INGEST_NOT_LOGGED = Kind.REFUSED, "The item's receipt is not under a logged root.", "Wait for the next ingest root."
     PRECEDENCE = Kind.REFUSED, "The item was logged after the first attempt to open it.", _REPORT
     QUOTA_WARRANT = Kind.REFUSED, "The warrant's quota is used up.", _ASK
+    QUOTA_URGENT = Kind.REFUSED, "The warrant opens no more before its second lock.", _ASK
     QUOTA_GLOBAL = Kind.REFUSED, "The daily cap of the custodian is reached.", "Wait until tomorrow."
     INTENT_PENDING = Kind.UNAVAILABLE, "The intent is not yet in the log under a quorum.", "Repeat the same request."
     SELF_TEST_FAILED = Kind.UNEXPECTED, "A cryptographic self-test failed at start.", "Do not use this installation."

@@ -118,8 +118,15 @@ def check_time(
         raise RefusedError(Reason.EXPIRED)
     if expires is not None and clock.high >= expires:
         raise RefusedError(Reason.REQUEST_EXPIRED)
-    if not warrant.approved and clock.high >= warrant.payload.approve_by and not _approved(ledger, view, warrant):
+    if clock.high >= warrant.payload.approve_by and not has_second_lock(ledger, view, warrant):
         raise RefusedError(Reason.APPROVAL_MISSING)
+
+
+def has_second_lock(ledger: Ledger, view: Read | Draft, warrant: SealedWarrant) -> bool:
+    """Whether both locks hold: in the envelope, or of an urgent warrant by an order that was logged in time."""
+    orders = ledger.orders(view, warrant.tag)
+    in_time = (order.event is Event.APPROVE and order.covered_ms < warrant.payload.approve_by for order in orders)
+    return warrant.approved or any(in_time)
 
 
 def check_status(ledger: Ledger, view: Read | Draft, warrant: SealedWarrant, received: Iterable[Event] = ()) -> None:
@@ -186,8 +193,3 @@ def _commits(seal: LoggedSeal, salt: bytes, dsse: bytes, root: bytes) -> bool:
     except RefusedError:
         return False
     return True
-
-
-def _approved(ledger: Ledger, view: Read | Draft, warrant: SealedWarrant) -> bool:
-    orders = ledger.orders(view, warrant.tag)
-    return any(order.event is Event.APPROVE and order.covered_ms < warrant.payload.approve_by for order in orders)

@@ -40,6 +40,7 @@ _BY_REASON: Final[Mapping[Reason, grpc.StatusCode]] = {
     Reason.TOO_LARGE: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.RATE_LIMITED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.QUOTA_WARRANT: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Reason.QUOTA_URGENT: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.QUOTA_GLOBAL: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.TIMED_OUT: grpc.StatusCode.DEADLINE_EXCEEDED,
 }

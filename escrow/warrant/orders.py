@@ -72,9 +72,7 @@ class Order:
     turn: int = 0
 
     @classmethod
-    def make(
-        cls, order_type: EntryType, seal_tag: bytes, signatures: Mapping[bytes, bytes], turn: int = 0
-    ) -> Self:
+    def make(cls, order_type: EntryType, seal_tag: bytes, signatures: Mapping[bytes, bytes], turn: int = 0) -> Self:
         """An order with signatures by public key."""
         return cls(order_type, seal_tag, tuple(sorted(signatures.items())), turn)
 

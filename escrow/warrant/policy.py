@@ -35,6 +35,8 @@ class Limits(strict.Document, frozen=True):
     """Seconds between the witnessed seal and the first release."""
     max_nondisclosure: Length
     """From ``not_before`` to the end of secrecy, not counting logged extensions."""
+    urgent_capsules: Count
+    """Capsules that an urgent warrant opens before it has its second lock."""
     global_daily_cap: Count
     """Capsules that one custodian opens in one day, over all warrants."""
 

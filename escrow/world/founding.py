@@ -118,6 +118,7 @@ def _policy(terms: Terms, custodians: list[str]) -> Policy:
             max_targets=16,
             min_activation_delay_s=terms.activation_delay_s,
             max_nondisclosure=365 * DAY,
+            urgent_capsules=100,
             global_daily_cap=1_000_000,
         ),
         ingest_cadence=terms.ingest_cadence,

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from escrow.cli import printable
 from escrow.errors import Kind
 from escrow.rpc.clocks import LabClock
 from escrow_client.options import moment_of
-from escrow_client.output import printable
 from tests.shell.deployed import DAY, Deployed
 from tests.shell.people import Command, MakeUser, Said
 

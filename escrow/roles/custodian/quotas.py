@@ -14,7 +14,7 @@ from escrow.roles.custodian.state import Admitted, load_number, save_number
 from escrow.roles.follower import Follower
 from escrow.roles.machine import Draft
 from escrow.roles.state import pack, unpack
-from escrow.roles.warrant_checks import SealedWarrant
+from escrow.roles.warrant_checks import SealedWarrant, has_second_lock
 from escrow.warrant.request import ReleaseRequest, check_request_signature
 
 DAY = 86_400_000
@@ -35,7 +35,10 @@ class Quotas:
         return self.draft.get(_INTENT + self.warrant.tag + request.hash) is not None
 
     def check(self, request: ReleaseRequest) -> None:
-        """``QUOTA_WARRANT`` unless the warrant leaves room for the request behind those that come first."""
+        """Refuse unless the warrant leaves room for the request behind those that come first.
+
+        ``QUOTA_WARRANT``; ``QUOTA_URGENT`` where one lock alone has opened it, which opens no more than a little.
+        """
         used, logged = 0, self._logged()
         for request_hash, count in logged.items():
             if request_hash == request.hash:
@@ -47,6 +50,9 @@ class Quotas:
             used += sum(count for one, count in promised if one not in logged and one != request.hash)
         if used + request.count > self.warrant.payload.max_capsules:
             raise RefusedError(Reason.QUOTA_WARRANT)
+        alone = not has_second_lock(self.follower, self.draft, self.warrant)
+        if alone and used + request.count > self.follower.genesis.policy.limits.urgent_capsules:
+            raise RefusedError(Reason.QUOTA_URGENT)
 
     def debit(self, request: ReleaseRequest, now: Millis) -> None:
         """Count the request, for good; ``QUOTA_GLOBAL`` if the day leaves no room for it."""

@@ -22,6 +22,7 @@ from escrow.roles.custodian.state import load_number, note_intent, save_number
 from escrow.roles.entries import owe_entry
 from escrow.roles.follower import Follower
 from escrow.roles.machine import Draft
+from escrow.roles.warrant_checks import has_second_lock
 from escrow.tlog.entry import EntryType
 from escrow.warrant.genesis import Genesis
 from escrow.warrant.release import Denial, Outcome, ReleaseIntent, ReleaseRecord, ReleaseResponse, hpke_info
@@ -161,9 +162,9 @@ class Releasing:
 
     def _end(self, decision: Decision) -> int:
         """When no response may exist any more: the warrant has ended, lapsed, or its period has retired."""
-        warrant, orders = decision.warrant, self.follower.orders(decision.draft, decision.warrant.tag)
+        warrant = decision.warrant
         end = min(warrant.payload.not_after, self.genesis.policy.retire_at(decision.holding.period))
-        approved = warrant.approved or any(order.event is Event.APPROVE for order in orders)
+        approved = has_second_lock(self.follower, decision.draft, warrant)
         return end if approved else min(end, warrant.payload.approve_by)
 
     def _intent_logged(self, decision: Decision) -> bool:

@@ -1,13 +1,15 @@
 """The first half of the story: people talk, and everything arrives."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from escrow.errors import Reason, UnavailableError
 from escrow.node import Node
 from escrow.roles.calls import Submit
-from escrow.roles.device.commands import GetInbox, GetStatus, Send, Sync
+from escrow.roles.device import report
+from escrow.roles.device.commands import Send, Sync
 from escrow.roles.device.state import load_me
+from escrow.roles.lightview import LightView
 from escrow.roles.machine import Read, outbox
 from escrow_lab.demo.narrator import Narrator
 from escrow_lab.demo.stage import Stage
@@ -43,9 +45,8 @@ async def send_all(stage: Stage, work: Workload, narrator: Narrator) -> None:
         await _say(stage, sender, message)
         unread.add(message.target)
         narrator.progress(done, total, "messages")
-    for name in work.users:
-        await _finish(stage, name)
-    for name in work.users:
+    late = [name for name in work.users if await _finish(stage, name)]
+    for name in work.users if late else sorted(unread):
         await stage.device(name).run(Sync())
     narrator.say("messages-end", "Everybody has read their mail.")
 
@@ -66,17 +67,17 @@ def _unsent(view: Read) -> bool:
     return any(waiting) or any(isinstance(todo.call, Submit) for todo in outbox(view))
 
 
-async def _finish(stage: Stage, name: str) -> None:
-    """See to it that nothing a user has said stays behind, and that nothing was refused."""
-    device = stage.device(name)
-    for _ in range(ATTEMPTS):
-        await device.run(Sync())
-        status: Any = await device.ask(device.party, GetStatus())
+async def _finish(stage: Stage, name: str) -> bool:
+    """See to it that nothing a user has said stays behind, and that nothing was refused; whether anything had to go."""
+    device, light = stage.device(name), LightView(stage.genesis)
+    for attempt in range(ATTEMPTS):
+        status = await device.read(lambda view: report.status(view, light))
         if status.refused:
             raise UnavailableError(Reason.UNAVAILABLE, f"{name}: a message was refused, {status.refused[0]}")
         if not status.queued and not status.unanswered:
-            return
+            return attempt > 0
         await stage.pause()
+        await device.run(Sync())
     raise UnavailableError(Reason.UNAVAILABLE, f"{name} cannot deliver its messages")
 
 
@@ -84,8 +85,7 @@ async def inboxes(stage: Stage, names: Iterable[str]) -> list[tuple[str, Message
     """What every user was shown: (owner, message)."""
     shown = []
     for name in names:
-        device = stage.device(name)
-        inbox: Any = await device.ask(device.party, GetInbox(0))
+        inbox = await stage.device(name).read(lambda view: report.inbox(view, 0))
         shown += [
             (name, Message(workload_time(each.time), each.sender_name, name, each.mode, each.text))
             for each in inbox.messages

@@ -1,7 +1,7 @@
 """What one corrupt party tried and could once do: log what stops the others, start again what was stopped."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 
 import pytest
@@ -10,19 +10,34 @@ from escrow.committee.dkg import DkgState
 from escrow.committee.messages import Kind, read_entry
 from escrow.crypto.sign import SigningKey
 from escrow.encoding import u64
-from escrow.errors import EscrowError, Reason, RefusedError, UnavailableError
+from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.ids import Party
 from escrow.roles.authorised import proposal_for
-from escrow.roles.calls import Append, Call, DeliverOrder, GetCommittee, Reply
+from escrow.roles.calls import (
+    Append,
+    Appended,
+    AppendResult,
+    Call,
+    DeliverOrder,
+    GetCommittee,
+    GetRecord,
+    Record,
+    Reply,
+)
 from escrow.roles.custodian.state import load_holding
 from escrow.roles.ledger import Ledger
-from escrow.roles.state import unpack
+from escrow.roles.lightview import LightView, SeenHead
+from escrow.roles.machine import Answered, Draft, Todo
+from escrow.roles.state import pack, unpack
+from escrow.store.memory import MemoryStore
 from escrow.tlog.entry import Entry, EntryType
+from escrow.tlog.merkle import leaf_hash
 from escrow.warrant.orders import Order
 from escrow.world.founding import APPROVERS, ISSUERS
 from escrow.world.world import World
 from tests.core.roles.scene import Scene, scene
 from tests.core.roles.test_generation import SHORT, START
+from tests.core.roles.town import Town, committee_documents
 
 JUDGE, COMMISSIONER = ISSUERS[0], APPROVERS[0]
 DEVICE = "device/" + "00" * 32 + "/1"
@@ -98,7 +113,7 @@ def test_a_proposal_for_the_end_of_time_stops_nobody(ready: Scene) -> None:
 
 
 class Held:
-    """A network that keeps appends of some types from the log, and what it has kept."""
+    """A network that keeps some entries from the log, and what it has kept."""
 
     def __init__(self, world: World, villain: Party) -> None:
         self.world, self.villain, self.kept, self.keys = world, villain, list[Entry](), False
@@ -107,7 +122,7 @@ class Held:
 
     async def call(self, origin: Party, to: Party, call: Call) -> Reply:
         if isinstance(call, Append) and self._holds(origin, Entry.decode(call.entries[0])):
-            raise UnavailableError(Reason.UNAVAILABLE)
+            return Appended((AppendResult(0, ""),))
         return await self._deliver(origin, to, call)
 
     def _holds(self, origin: Party, entry: Entry) -> bool:
@@ -128,7 +143,7 @@ def test_a_key_that_one_custodian_completes_late_finds_its_shares(keys: bool) ->
     for _ in range(12):
         world.settle()
     certificate = held.kept[0]
-    record = unpack(world.store(villain).get(b"run/" + u64(1000)) or b"", DkgState).record
+    record = unpack(world.store("custodian/1").get(b"run/" + u64(1000)) or b"", DkgState).record
     outcome = record.after(Kind.DKG_CERTIFY, certificate.submitter, certificate.payload).outcome
     world.advance(61_000)
     for _ in range(12 if keys else 3):
@@ -156,3 +171,49 @@ def test_a_key_that_one_custodian_completes_late_finds_its_shares(keys: bool) ->
         assert len(list(store.scan(b"share/"))) == 1
         assert not list(store.scan(b"certified/"))
         assert not list(store.scan(b"run/"))
+
+
+# -- quotas and delivery -------------------------------------------------------------------------------
+
+
+def test_a_request_that_uses_the_quota_up_waits_for_a_log_that_is_out_of_reach(ready: Scene) -> None:
+    tight = ready.sealed_by_force(ready.rewritten(max_capsules=ready.request.count), *ready.locks)
+    ready.world.network.down.add(Party("log"))
+    assert [ready.why_not(tight) for _ in range(3)] == ["INTENT_PENDING"] * 3
+    assert not list(ready.entries(EntryType.DENIAL))
+    ready.world.network.down.clear()
+    assert ready.why_not(tight) == ""
+
+
+def test_an_intent_that_the_log_turned_away_is_shown_to_it_again(ready: Scene) -> None:
+    deliver = ready.world.network.call
+
+    async def call(origin: Party, to: Party, call: Call) -> Reply:
+        if origin == "custodian/1" and isinstance(call, Append):
+            raise RefusedError(Reason.INTERNAL)
+        return await deliver(origin, to, call)
+
+    ready.world.network.call = call  # type: ignore[method-assign]
+    assert ready.why_not() == "INTENT_PENDING"
+    ready.world.network.call = deliver  # type: ignore[method-assign]
+    ready.settle()
+    assert ready.why_not() == ""
+
+
+# -- light views ---------------------------------------------------------------------------------------
+
+
+def test_a_log_cannot_pass_the_shares_of_one_key_off_as_anothers() -> None:
+    town = Town()
+    (_, mine), (_, other) = (committee_documents(town.genesis, town.founding, period) for period in (3, 4))
+    view = LightView(town.genesis)
+    for generation, taken in ((other, False), (mine, True)):
+        entry = town.entry("custodian/1", EntryType.SHARE_GENERATION, generation.encode())
+        draft = Draft(MemoryStore())
+        draft.put(b"view/head", pack(SeenHead(1, leaf_hash(entry), town.now, town.now)))
+        call = GetRecord(EntryType.SHARE_GENERATION, mine.committee_key_hash, 1)
+        answer = Answered(Todo(0, Party("log"), call), Record(0, entry, ()))
+        with nullcontext() if taken else pytest.raises(RefusedError, match="NOT_LOGGED"):
+            view.on_answer(draft, answer, town.now)
+        known = view.record(draft, EntryType.SHARE_GENERATION, mine.committee_key_hash)
+        assert (known is not None) == taken

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +33,7 @@ from escrow.warrant import dsse, strict
 from escrow.warrant.documents import PAYLOAD_TYPE, Target, Window
 from escrow.warrant.item import Item
 from escrow.warrant.orders import Order
+from escrow.warrant.policy import Limits, Policy
 from escrow.warrant.release import Denial, Outcome, ReleaseIntent, ReleaseRecord, ReleaseResponse, hpke_info
 from escrow.warrant.request import ReleaseRequest, sign_request
 from escrow.warrant.sealing import field_root
@@ -297,6 +299,30 @@ def test_an_urgent_warrant_needs_its_second_lock_in_time(ready: Scene) -> None:
     ready.pass_time(deadline - ready.world.now)
     assert ready.why_not(urgent) == "APPROVAL_MISSING"
     assert not list(ready.world.store("custodian/1").scan(b"answer/"))
+
+
+def test_one_lock_alone_opens_a_little_however_much_the_warrant_would(
+    ready: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urgent = ready.sealed_by_force(ready.rewritten(urgent=True, approve_by=ready.world.now + HOUR), ready.locks[0])
+    policy = ready.world.genesis.policy
+    limits = msgspec.structs.replace(policy.limits, urgent_capsules=2)
+    monkeypatch.setitem(vars(ready.world.genesis), "policy", _same_policy(policy, limits))
+    one, two, three = urgent.items
+    assert ready.why_not(urgent) == "QUOTA_URGENT"
+    assert ready.why_not(replace(urgent, items=(one, two), request_id=b"1" * 16)) == ""
+    rest = replace(urgent, items=(three,), request_id=b"2" * 16)
+    assert [ready.why_not(rest, custodian=n) for n in (1, 2)] == ["QUOTA_URGENT"] * 2
+    approval = Order.signed(EntryType.APPROVAL, urgent.seal_tag, ready.locks[1])
+    assert ready.log("authority", EntryType.APPROVAL, approval.encode()) == ("",)
+    assert ready.why_not(rest) == ""
+
+
+def _same_policy(policy: Policy, limits: Limits) -> Policy:
+    """Other limits under the same hash: the test has one deployment, whose labels name it."""
+    changed = msgspec.structs.replace(policy, limits=limits)
+    vars(changed)["hash"] = policy.hash
+    return changed
 
 
 STOPS = {

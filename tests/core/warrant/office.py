@@ -59,6 +59,7 @@ POLICY = Policy(
         max_targets=3,
         min_activation_delay_s=60,
         max_nondisclosure=90 * DAY,
+        urgent_capsules=5,
         global_daily_cap=500,
     ),
     ingest_cadence=1000,
