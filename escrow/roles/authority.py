@@ -101,7 +101,8 @@ class Authority:
                 self._follower.on_update(draft, todo, reply, now)
             case Answered(todo, reply):
                 draft.settle(todo)
-                if isinstance(todo.call, Append) and isinstance(reply, Appended) and not reply.results[0].reason:
+                taken = isinstance(reply, Appended) and [one.reason for one in reply.results] == [""]
+                if isinstance(todo.call, Append) and taken:
                     self._on_logged(draft, Entry.decode(todo.call.entries[0]))
             case CatchUp():
                 self._follower.catch_up(draft, now, asked=True)

@@ -67,7 +67,7 @@ class Ingest:
 
     def on_appended(self, draft: Draft, reply: Reply | EscrowError) -> None:
         """Where the log has not taken a root, the next one covers more."""
-        if not isinstance(reply, Appended) or any(result.reason for result in reply.results):
+        if not isinstance(reply, Appended) or [one.reason for one in reply.results] != [""]:
             draft.delete(_SENT)
 
     def on_followed(self, draft: Draft, entry: Entry) -> None:

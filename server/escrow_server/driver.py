@@ -91,6 +91,8 @@ async def keep_ticking(
         except EscrowError as error:
             # Nothing is lost: what could not be done is still owed, and the next tick tries again.
             log.warning("tick", outcome=error.reason.name, detail=error.detail)
+        except Exception as error:  # noqa: BLE001 - a mistake in one tick must not end all: shares retire by ticks
+            log.critical("tick", bug=type(error).__name__)
         pause = QUICK if node.busy else min(2 * pause, SLOW)
         await asyncio.sleep(pause)
 

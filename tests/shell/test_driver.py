@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pytest
 
 from escrow.encoding import number, u64
-from escrow.errors import EscrowError, IntegrityError, Reason, UnavailableError
+from escrow.errors import IntegrityError, Reason, UnavailableError
 from escrow.ids import Millis, Party
 from escrow.roles.calls import Append, Appended, Call, GetUpdate, Lookup, Reply, Update
 from escrow.roles.machine import OUTBOX, Answered, Called, Draft, Event, Read, Tick, Todo, Writes, outbox
@@ -23,7 +23,7 @@ LOG = Party("log")
 class Counter:
     """Owes one entry at each tick it is told to, and counts the answers."""
 
-    failure: EscrowError | None = None
+    failure: Exception | None = None
 
     def handle(self, view: Read, event: Event, now: Millis, coins: bytes) -> tuple[Writes, object]:
         draft = Draft(view)
@@ -144,6 +144,25 @@ def test_ticks_go_on_after_a_failure_that_may_pass() -> None:
     asyncio.run(story())
     assert len(lines.outcomes) >= 2
     assert set(lines.outcomes) == {"UNAVAILABLE"}
+
+
+def test_a_mistake_of_ours_in_a_tick_does_not_end_them() -> None:
+    bugs: list[str] = []
+
+    class Errors:
+        def critical(self, _event: str, *, bug: str) -> None:
+            bugs.append(bug)
+
+    async def story() -> None:
+        lines: Any = Errors()
+        ticking = asyncio.ensure_future(keep_ticking(node_of(Counter(IndexError()), Slow()), lines, lambda _: None))
+        await asyncio.sleep(3.5 * QUICK)
+        assert not ticking.done()
+        ticking.cancel()
+
+    asyncio.run(story())
+    assert len(bugs) >= 2
+    assert set(bugs) == {"IndexError"}
 
 
 def test_ticks_end_when_integrity_is_lost() -> None:
