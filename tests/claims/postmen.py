@@ -9,7 +9,7 @@ from escrow.ids import Party
 from escrow.roles.calls import Call, EscrowDelivery, EscrowSend, Fetched, Reply, Submit
 from escrow.roles.device.commands import GetInbox, GetStatus, Send, Sync
 from escrow.roles.device.state import Alarm
-from escrow.roles.ingest import TREE
+from escrow.roles.relay.ingest import TREE
 from tests.core.roles.scene import Scene, scene
 
 TEXT = "meet me at noon"

@@ -11,8 +11,8 @@ from escrow.roles.agency.state import all_asked, all_opened, all_said, load_case
 from escrow.roles.calls import GetHead
 from escrow.roles.ledger import LEAVES
 from escrow.roles.lightview import LightView
+from escrow.roles.log.publishing import TREE
 from escrow.roles.machine import Read
-from escrow.roles.publishing import TREE
 from escrow.tlog.checkpoint import Checkpoint
 from escrow.tlog.note import Note
 from escrow.tlog.tiles import bundles, tiles

@@ -35,11 +35,11 @@ from escrow.roles.calls import (
 from escrow.roles.custodian.state import load_holding
 from escrow.roles.device.commands import GetInbox, GetStatus
 from escrow.roles.device.state import load_me
-from escrow.roles.ingest import TREE
 from escrow.roles.ledger import Ledger
 from escrow.roles.machine import Answered, Read, Todo
-from escrow.roles.mailbox import Item as Kept
-from escrow.roles.mailbox import Mailbox
+from escrow.roles.relay.ingest import TREE
+from escrow.roles.relay.mailbox import Item as Kept
+from escrow.roles.relay.mailbox import Mailbox
 from escrow.secret import Secret
 from escrow.warrant.item import Item
 from escrow_lab.demo.stage import Stage

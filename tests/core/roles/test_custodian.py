@@ -24,8 +24,8 @@ from escrow.roles.calls import DeliverOrder, Release
 from escrow.roles.custodian import decision, quotas, release
 from escrow.roles.custodian.state import load_holding, save_holding, save_number
 from escrow.roles.device.state import load_me
-from escrow.roles.ingest import TREE
 from escrow.roles.machine import Called, Draft
+from escrow.roles.relay.ingest import TREE
 from escrow.secret import Secret
 from escrow.tlog.entry import EntryType
 from escrow.tlog.merkle import leaf_hash

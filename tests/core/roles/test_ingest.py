@@ -9,10 +9,10 @@ from escrow.errors import EscrowError, Reason
 from escrow.ids import Millis, Party
 from escrow.roles.calls import Append, Appended, AppendResult, Call, Fetch, Produce, Reply
 from escrow.roles.follower import Follower
-from escrow.roles.ingest import TREE
 from escrow.roles.ledger import LEAVES
 from escrow.roles.machine import Draft
 from escrow.roles.relay import Relay
+from escrow.roles.relay.ingest import TREE
 from escrow.tlog.merkle import leaf_hash, verify_inclusion
 from tests.core.roles.test_relay import Scene, result_of, scene
 from tests.core.roles.town import HOUR, MINUTE, TERMS, Phone, Town

@@ -11,8 +11,8 @@ from escrow.errors import EscrowError, Reason
 from escrow.ids import Party
 from escrow.roles.authorised import proposal_for
 from escrow.roles.calls import Append, Call, Cosigned, GetHead, GetPath, GetRecord, GetUpdate, Lookup, Reply
+from escrow.roles.log.publishing import TREE
 from escrow.roles.machine import OUTBOX, Draft, Tick, outbox
-from escrow.roles.publishing import TREE
 from escrow.tlog.entry import Entry, EntryType
 from escrow.tlog.merkle import leaf_hash, verify_consistency, verify_inclusion
 from escrow.tlog.quorum import Head, verify_head

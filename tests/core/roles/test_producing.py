@@ -185,7 +185,7 @@ def test_it_hands_over_exactly_what_is_in_scope(
 
 
 def test_many_items_come_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("escrow.roles.producing.PAGE", 3)
+    monkeypatch.setattr("escrow.roles.relay.producing.PAGE", 3)
     at = scene()
     receipts = [say(at, at.alice, at.bob) for _ in range(8)]
     envelope = warranted(at)

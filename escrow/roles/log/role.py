@@ -26,8 +26,8 @@ from escrow.roles.calls import (
     Update,
 )
 from escrow.roles.ledger import LEAVES, Ledger
+from escrow.roles.log.publishing import TREE, Outcome, Published, Publisher
 from escrow.roles.machine import Answered, Called, CatchUp, Draft, Event, Read, Tick, Writes
-from escrow.roles.publishing import TREE, Outcome, Published, Publisher
 from escrow.tlog.entry import Entry, EntryType
 from escrow.tlog.merkle import leaf_hash
 from escrow.warrant.genesis import Genesis

@@ -13,6 +13,7 @@ from escrow.crypto.coins import Coins
 from escrow.crypto.sign import SigningKey, verify
 from escrow.errors import Reason, RefusedError
 from escrow.ids import Millis, Party
+from escrow.roles.authority.standing import standing
 from escrow.roles.calls import (
     Append,
     Appended,
@@ -28,7 +29,6 @@ from escrow.roles.calls import (
 from escrow.roles.entries import owe_entry
 from escrow.roles.follower import Follower
 from escrow.roles.machine import Answered, Called, CatchUp, Draft, Event, Read, Tick, Writes
-from escrow.roles.standing import standing
 from escrow.roles.state import pack, unpack
 from escrow.tlog.entry import Entry, EntryType
 from escrow.warrant import table

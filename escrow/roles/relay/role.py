@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from escrow.crypto.sign import SigningKey
 from escrow.errors import Reason, RefusedError
 from escrow.ids import Millis, Party
-from escrow.roles.accepting import Acceptor
 from escrow.roles.callers import device_of
 from escrow.roles.calls import (
     Append,
@@ -25,13 +24,14 @@ from escrow.roles.calls import (
     Submit,
 )
 from escrow.roles.follower import Follower
-from escrow.roles.ingest import Ingest
 from escrow.roles.machine import Answered, Called, CatchUp, Draft, Event, Read, Tick, Writes
-from escrow.roles.mailbox import Mailbox
-from escrow.roles.prekeys import Directory
-from escrow.roles.producing import Producer
-from escrow.roles.relay_checks import Sender
-from escrow.roles.routes import Routes
+from escrow.roles.relay.accepting import Acceptor
+from escrow.roles.relay.checks import Sender
+from escrow.roles.relay.ingest import Ingest
+from escrow.roles.relay.mailbox import Mailbox
+from escrow.roles.relay.prekeys import Directory
+from escrow.roles.relay.producing import Producer
+from escrow.roles.relay.routes import Routes
 from escrow.warrant.genesis import Genesis
 
 RATE = 10_000

@@ -15,11 +15,9 @@ from escrow.encoding import number, u32, u64
 from escrow.errors import BehindError, MalformedError, Reason, RefusedError
 from escrow.ids import AccountId, Millis
 from escrow.roles.calls import FrameReply, ItemResult, PlainSend, Submission
-from escrow.roles.ingest import TREE, Ingest
 from escrow.roles.ledger import Ledger
 from escrow.roles.machine import Draft, Read
-from escrow.roles.mailbox import Item, Mail, Mailbox
-from escrow.roles.relay_checks import (
+from escrow.roles.relay.checks import (
     CHAIN,
     Checked,
     Gate,
@@ -32,6 +30,8 @@ from escrow.roles.relay_checks import (
     parse,
     root_of_envelopes,
 )
+from escrow.roles.relay.ingest import TREE, Ingest
+from escrow.roles.relay.mailbox import Item, Mail, Mailbox
 from escrow.roles.state import pack, unpack
 
 _DONE = b"done/"

@@ -11,11 +11,11 @@ from escrow.errors import BehindError, Reason, RefusedError
 from escrow.ids import AccountId, Millis, Party
 from escrow.roles.calls import Produce, Produced
 from escrow.roles.follower import Follower
-from escrow.roles.ingest import TREE
 from escrow.roles.machine import Draft
-from escrow.roles.mailbox import Item as Stored
-from escrow.roles.mailbox import Mailbox
-from escrow.roles.routes import rosters
+from escrow.roles.relay.ingest import TREE
+from escrow.roles.relay.mailbox import Item as Stored
+from escrow.roles.relay.mailbox import Mailbox
+from escrow.roles.relay.routes import rosters
 from escrow.roles.warrant_checks import Clock, SealedWarrant, check_scope, check_warrant
 from escrow.warrant.item import Item
 from escrow.warrant.roster_path import RosterPath

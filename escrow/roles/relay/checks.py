@@ -21,7 +21,7 @@ from escrow.roles.authorised import context_of
 from escrow.roles.calls import DeviceEnvelope, EscrowSend, PlainSend, Submission
 from escrow.roles.ledger import Ledger, LoggedKey
 from escrow.roles.machine import Draft, Read
-from escrow.roles.routes import Roster, Routes, rosters
+from escrow.roles.relay.routes import Roster, Routes, rosters
 
 MOST_ENVELOPE = 80 * 1024
 MOST_ENVELOPES = 4096
