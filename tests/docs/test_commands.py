@@ -1,4 +1,4 @@
-"""Every command that a document shows runs. Targets of make are resolved, not run: CI runs them, and they run this."""
+"""Every command that a document shows runs. Targets of make must exist; CI runs them, and they run this."""
 
 import re
 import shlex
@@ -24,6 +24,7 @@ def commands() -> Iterator[tuple[str, str]]:
                     yield document.name, command
 
 
+TARGETS = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 SHOWN = sorted(set(commands()))
 
 
@@ -33,10 +34,11 @@ def test_the_documents_show_commands() -> None:
 
 
 @pytest.mark.parametrize(("document", "command"), SHOWN, ids=[f"{name}: {command}" for name, command in SHOWN])
-def test_a_shown_command_runs(document: str, command: str, tmp_path: Path) -> None:
+def test_a_shown_command_runs(document: str, command: str) -> None:
     words = shlex.split(command)
     if words[0] == "make":
-        words.insert(1, "--dry-run")
+        assert {word for word in words[1:] if "=" not in word} <= TARGETS, f"{document}: {command}"
+        return
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, f"{document}: {command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
