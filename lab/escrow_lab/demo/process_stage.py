@@ -5,7 +5,6 @@ would run them.
 """
 
 import asyncio
-import secrets
 import shutil
 import sqlite3
 import tempfile
@@ -20,10 +19,11 @@ from escrow.errors import Reason, UnavailableError
 from escrow.ids import Millis, Party
 from escrow.node import Node
 from escrow.roles.agency import Agency
+from escrow.roles.callers import device_party
 from escrow.roles.calls import Call, GetCommittee, GetHead, Reply
 from escrow.roles.device import Device
 from escrow.roles.device.commands import Register
-from escrow.roles.machine import Read, Role
+from escrow.roles.machine import Read
 from escrow.rpc.channel import GrpcTransport
 from escrow.rpc.clocks import LabClock
 from escrow.rpc.home import Home
@@ -32,6 +32,7 @@ from escrow.store import MemoryStore
 from escrow.store.sqlite import SqliteStore
 from escrow.tlog.checkpoint import Checkpoint
 from escrow.tlog.note import Note
+from escrow_client.deployment import Deployment
 
 PATIENCE: Final = 20.0
 """Seconds to repeat a call to a part that is being started again."""
@@ -49,13 +50,14 @@ class ProcessStage:
         self.genesis = home.genesis
         self._home = home
         self._people = people
+        self._writer = ThreadPoolExecutor(1, "store")
+        self._deployment = Deployment.open(home.folder, lab=True, executor=self._writer, patience=PATIENCE)
         self._clock = LabClock(home.clock_path)
         self._settled = self._clock()
         self._devices: dict[str, Node] = {}
         self._agencies: dict[str, Node] = {}
         self._transports: dict[str, GrpcTransport] = {}
         self._stores: list[SqliteStore] = []
-        self._writer = ThreadPoolExecutor(1, "store")
 
     async def close(self) -> None:
         """Let go of stores and channels."""
@@ -128,12 +130,12 @@ class ProcessStage:
         await asyncio.gather(*(one(place, name) for place, name in enumerate(names, start=len(self._devices))))
 
     async def _register(self, folder: str, name: str) -> Node:
-        store = self._open(self._people / folder / "device.db")
-        credentials_later = self._transport(LABORATORY)
-        node = Node(Party(LABORATORY), Device(self.genesis), store, credentials_later, self._clock, _entropy)
-        registered: Any = await node.ask(node.party, Register(name))
-        party = Party(f"device/{registered.account.hex()}/1")
-        node = Node(party, node.role, store, self._transport(party), self._clock, _entropy)
+        store, role = self._open(self._people / folder / "device.db"), Device(self.genesis)
+        # An account gets its id, and with it its certificate, by being made.
+        newborn = self._deployment.node(Party(LABORATORY), role, store, self._transport(LABORATORY))
+        registered: Any = await newborn.ask(newborn.party, Register(name))
+        party = device_party(registered.account, 1)
+        node = self._deployment.node(party, role, store, self._transport(party))
         left = await node.pump()
         if left:
             raise UnavailableError(Reason.UNAVAILABLE, left[0].to)
@@ -146,7 +148,9 @@ class ProcessStage:
     def agency(self, name: str) -> Node:
         """See ``Stage.agency``."""
         if name not in self._agencies:
-            self._agencies[name] = self._node(Party(f"agency/{name}"), Agency(self.genesis, name), f"agency-{name}")
+            party, store = Party(f"agency/{name}"), self._open(self._people / f"agency-{name}" / "state.db")
+            role = Agency(self.genesis, name)
+            self._agencies[name] = self._deployment.node(party, role, store, self._transport(party))
         return self._agencies[name]
 
     async def call(self, origin: str, to: str, call: Call) -> Reply:
@@ -172,25 +176,16 @@ class ProcessStage:
 
     # -- means --------------------------------------------------------------------------------
 
-    def _node(self, party: Party, role: Role, folder: str) -> Node:
-        store = self._open(self._people / folder / "state.db")
-        return Node(party, role, store, self._transport(party), self._clock, _entropy)
-
     def _open(self, path: Path) -> SqliteStore:
         path.parent.mkdir(parents=True, exist_ok=True)
-        store = SqliteStore(path, executor=self._writer)
+        store = self._deployment.store(path)
         self._stores.append(store)
         return store
 
     def _transport(self, origin: str) -> GrpcTransport:
         if origin not in self._transports:
-            credentials = self._home.issue(Party(origin))
-            self._transports[origin] = GrpcTransport(credentials, self._home.endpoints, patience=PATIENCE)
+            self._transports[origin] = self._deployment.transport(self._home.issue(Party(origin)))
         return self._transports[origin]
-
-
-def _entropy() -> bytes:
-    return secrets.token_bytes(32)
 
 
 def _copy(path: Path) -> MemoryStore:
