@@ -11,6 +11,7 @@ def device_party(account: bytes, device: int) -> Party:
 
 def device_of(caller: Party) -> tuple[AccountId, DeviceNo]:
     """The (account, device) behind a caller; ``RefusedError(UNAUTHENTICATED)`` if it is no device."""
+    # SPEC RLY-1: who is no device is nobody here.
     kind, _, rest = caller.partition("/")
     account_hex, _, place = rest.partition("/")
     try:

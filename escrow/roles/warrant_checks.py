@@ -68,6 +68,7 @@ def check_seal(ledger: Ledger, view: Read | Draft, tag: bytes, salt: bytes, dsse
 
     ``SEAL_NOT_LOGGED``, ``SEAL_NOT_FIRST``, ``SEAL_MISMATCH``.
     """
+    # SPEC CUST-3: what is not sealed in our own log, first of its tag and as it is, is refused.
     seals = ledger.seals(view, tag)
     if not seals:
         raise RefusedError(Reason.SEAL_NOT_LOGGED)
@@ -83,6 +84,7 @@ def check_both_locks(genesis: Genesis, seal: LoggedSeal, dsse: bytes) -> Locks:
 
     ``MALFORMED``, ``SIGNATURE_INVALID``, ``LOCKS_INCOMPLETE``, ``SEPARATION_OF_DUTIES``, ``ROLE_KEY_UNAUTHORISED``.
     """
+    # SPEC CUST-4: nothing of the payload is read before both locks hold over its bytes.
     return check_locks(dsse, genesis, urgent_allowed=seal.leaf.urgent)
 
 
@@ -111,6 +113,7 @@ def check_time(
     ``NOT_YET_ACTIVE``, ``EXPIRED``, ``REQUEST_EXPIRED``, ``APPROVAL_MISSING``. Where only the
     witnesses' clock is behind: ``BehindError(NOT_YET_ACTIVE)``, a newer checkpoint may show that the time has come.
     """
+    # SPEC CUST-6: nothing opens before its time by either clock, or after its end by one.
     if clock.low < warrant.activation:
         too_early = BehindError if clock.high >= warrant.activation else RefusedError
         raise too_early(Reason.NOT_YET_ACTIVE)
@@ -134,6 +137,7 @@ def check_status(ledger: Ledger, view: Read | Draft, warrant: SealedWarrant, rec
 
     ``CANCELLED``, ``SUSPENDED``, ``REFUSED``, ``ATTAINED``.
     """
+    # SPEC CUST-7: a stopped warrant opens nothing, logged or only received.
     suspended = False
     for event in [*(order.event for order in ledger.orders(view, warrant.tag)), *received]:
         if event in _STOPS:
@@ -152,6 +156,7 @@ def check_scope(
     roster_path: RosterPath | None = None,
 ) -> None:
     """CUST-8, for one item. ``OUT_OF_SCOPE``, ``ROSTER_PATH``, ``LIVE_CHAIN``, ``BEFORE_ACTIVATION``."""
+    # SPEC CUST-8: what the warrant does not cover, or a chain that still grows, is refused.
     member = None
     if warrant.payload.direction == "CONVERSATION_OF":
         if roster_path is None:

@@ -68,6 +68,14 @@ def test_any_trace_is_delivered_and_exactly_its_scope_is_opened(work: Workload) 
     assert summary.opened == len(work.in_scope) > 0
 
 
+def test_a_warrant_that_covers_nothing_opens_nothing_and_everything_is_tried_all_the_same() -> None:
+    rows = (Row("a", "b", 0), Row("b", "a", 5), Row("b", "a", 3_000_000))
+    summary, events = tell(from_trace(Trace(rows, 0), None))
+    assert summary.as_promised
+    assert summary.opened == summary.in_scope == 0
+    assert set(events.facts["expired"]["answers"].values()) == {Reason.EXPIRED.name}
+
+
 @pytest.mark.parametrize("missing", [("custodian/2",), ("custodian/1", "custodian/4")])
 def test_any_three_custodians_open_and_the_missing_are_named(missing: tuple[str, ...]) -> None:
     summary, events = tell(SHORT, sealed=down(*missing), opened=down())

@@ -95,7 +95,8 @@ class Decision:
     # -- the list -----------------------------------------------------------------------------
 
     def check_self(self) -> None:
-        """CUST-1: our generation, period, clock, view and library."""
+        """Our generation, period, clock, view and library."""
+        # SPEC CUST-1: a custodian that is not fit to decide releases nothing.
         holding = load_holding(self.draft, self.request.committee_key_hash)
         if holding is not None:
             logged = self.follower.generation(self.draft, self.request.committee_key_hash)
@@ -110,7 +111,8 @@ class Decision:
         self.clock = Clock(min(self.now, head.time_ms), max(self.now, latest, head.time_ms))
 
     def check_conflict(self) -> None:
-        """CUST-2: one request id names one request."""
+        """One request id names one request."""
+        # SPEC CUST-2: another request under a known id is refused.
         known = self.draft.get(b"request/" + self.request.seal_tag + self.request.request_id)
         if known is not None and known != self.request.hash:
             raise RefusedError(Reason.REQUEST_CONFLICT)
@@ -131,7 +133,8 @@ class Decision:
         self._warrant = checked
 
     def check_documents(self) -> None:
-        """CUST-5: one authorised committee, that of every item, and ours; its suite; the agency's signature."""
+        """One authorised committee, that of every item, and ours; its suite; the agency's signature."""
+        # SPEC CUST-5: a payload or a committee that the log and the policy do not authorise is refused.
         request, policy = self.request, self.genesis.policy
         request.check_one_committee()
         logged = self.follower.committee_key_by_hash(self.draft, request.committee_key_hash)

@@ -33,11 +33,11 @@ class ItemCheck:
         ``first_intent``: how long our log was when we first intended to open this capsule, if we ever did.
         ``SUBMISSION_INVALID``, ``RECEIPT_INVALID``, ``INGEST_NOT_LOGGED``, ``PRECEDENCE``, ``CAPSULE_INVALID``.
         """
+        # SPEC CUST-9: what is not genuine, or was logged after our first intent to open it, is refused.
         submission = self._submission(item)
         receipt = self._receipt(item, submission)
         root = self._logged_root(item, receipt)
         self._check_device(item, submission, root)
-        # What the agency could have made up after an earlier release is not opened.
         if first_intent is not None and root.index >= first_intent:
             raise RefusedError(Reason.PRECEDENCE)
         scheme_of(self.context.suite).verify(self.context, item.label, item.capsule)

@@ -39,6 +39,7 @@ class Quotas:
 
         ``QUOTA_WARRANT``; ``QUOTA_URGENT`` where one lock alone has opened it, which opens no more than a little.
         """
+        # SPEC CUST-10: a request beyond what the warrant, one lock alone, or the day leaves is refused.
         used, logged = 0, self._logged()
         for request_hash, count in logged.items():
             if request_hash == request.hash:

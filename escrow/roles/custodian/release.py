@@ -76,6 +76,7 @@ class Releasing:
         attempt = Draft(draft)
         decision = Decision(self.follower, attempt, request, call.signature, now)
         try:
+            # SPEC CUST-14: behind the logged intent the same request meets the whole list again.
             decision.run()
             reply = self._proceed(decision, coins)
         except (RefusedError, MalformedError, DeviationError, BehindError) as error:
@@ -85,6 +86,7 @@ class Releasing:
             return self._deny(draft, decision, error.reason)
         except EscrowError:
             raise  # the store or the log is damaged, which is for our operator to see
+        # SPEC CUST-16: whatever else fails, denies, and shows nothing of itself.
         except Exception:  # noqa: BLE001 - whatever our own mistake is, it opens nothing and shows nothing of itself
             return self._deny(draft, decision, Reason.INTERNAL_DENY)
         draft.absorb(attempt)
@@ -105,9 +107,10 @@ class Releasing:
             draft.delete(b"answer/" + place)
             draft.delete(key)
 
-    # -- CUST-0 -------------------------------------------------------------------------------
+    # -- what is asked ------------------------------------------------------------------------
 
     def _read(self, draft: Draft, caller: Party, call: Release, now: Millis) -> ReleaseRequest:
+        # SPEC CUST-0: only a request of bounded size and rate, from an agency, is read.
         if not caller.startswith("agency/"):
             raise RefusedError(Reason.PERMISSION_DENIED, "only agencies ask for releases")
         if len(call.request) > MOST_BYTES:
@@ -120,7 +123,7 @@ class Releasing:
         draft.put(place, u64(minute) + u64(calls))
         return ReleaseRequest.decode(call.request)
 
-    # -- CUST-10 to CUST-16 -------------------------------------------------------------------
+    # -- what is given ------------------------------------------------------------------------
 
     def _proceed(self, decision: Decision, coins: Coins) -> ReleaseReply:
         place = decision.warrant.tag + decision.request.hash
@@ -132,6 +135,7 @@ class Releasing:
             decision.quotas.debit(decision.request, decision.now)
             self._intend(decision, place)
             return _PENDING
+        # SPEC CUST-13: no share leaves before the log shows the intent.
         if not self._intent_logged(decision):
             return _PENDING
         sealed = self._shares(decision, coins)
@@ -142,7 +146,8 @@ class Releasing:
         return ReleaseReply(sealed, "", b"", b"")
 
     def _intend(self, decision: Decision, place: bytes) -> None:
-        """CUST-12: with the debit, in one step."""
+        """Owe the log the intent."""
+        # SPEC CUST-12: the intent is owed in the step of the debit, and nothing else leaves in it.
         draft, request, holding = decision.draft, decision.request, decision.holding
         draft.put(b"request/" + request.seal_tag + request.request_id, request.hash)
         draft.put(b"until/" + place, u64(self._end(decision)))
@@ -168,13 +173,13 @@ class Releasing:
         return end if approved else min(end, warrant.payload.approve_by)
 
     def _intent_logged(self, decision: Decision) -> bool:
-        """CUST-13: everything we have followed stands under a quorum."""
+        """Whether the log shows our intent: everything we have followed stands under a quorum."""
         mine = (decision.request.hash, self.identity.public)
         logged = self.follower.intents(decision.draft, decision.warrant.tag)
         return any((one.intent.request_hash, one.intent.custodian) == mine for one in logged)
 
     def _shares(self, decision: Decision, coins: Coins) -> bytes:
-        """CUST-15: a share per capsule, sealed to the warrant's recipient."""
+        """A share per capsule, sealed to the warrant's recipient."""
         request, holding, context = decision.request, decision.holding, decision.context
         if holding.share is None:
             raise AssertionError("a retired period is refused by CUST-1")
@@ -186,6 +191,7 @@ class Releasing:
             wanted = ShareRequest(context, generation.hash, item.label, item.capsule, request.hash)
             shares.append(scheme.share(wanted, share, holding.index, coins.take("share", 32)))
         response = ReleaseResponse(holding.index, generation.hash, request.hash, tuple(shares))
+        # SPEC CUST-15: a response opens for the recipient alone, and for this warrant, request and custodian.
         info = hpke_info(request.seal_tag, request.hash, self.identity.public, generation.hash)
         return self.hpke.seal(decision.warrant.payload.recipient_public, info, response.encode())
 

@@ -74,6 +74,7 @@ class Incoming:
         try:
             letter = self._letter(attempt, item.delivery, now)
             name = letter.name
+            # SPEC RCV-11: what was opened and settled is dropped when it comes again.
             if draft.get(b"settled/" + name) is not None:
                 draft.delete(place)
                 return

@@ -71,14 +71,17 @@ class Receiver:
     def check_public(self, draft: Draft, item: EscrowDelivery, now: Millis) -> Checked:
         """Parse; receipt; what was signed for; who signed. Raises with the reason of the first failure."""
         me = load_me(draft)
+        # SPEC RCV-1: what is not of its one encoding is refused.
         label, body = Label.decode(item.label), Body.decode(item.body)
         header = Header.decode(body.header)
         EnvelopePath.decode(item.env_path)
+        # SPEC RCV-2: what the relay has not signed for is refused.
         receipt, _ = authentic(self.genesis, item.receipt, item.path, item.frame, item.relay_sig)
         if receipt.ingest_time > now + self.genesis.skew_ms:
             raise DeferredError(Reason.CLOCK_AHEAD)
         capped = cap_hash(label.suite, item.capsule)
         signed = SignedContent(label_hash(item.label), capped, header.index, body_id(item.body), item.env_root)
+        # SPEC RCV-3: other bytes than those of the receipt are refused.
         if receipt.submit_hash != signed.hash:
             raise RefusedError(Reason.RELAY_SUBSTITUTED, "not what the relay signed for")
         try:
@@ -86,6 +89,7 @@ class Receiver:
         except RefusedError as error:
             raise RefusedError(Reason.RELAY_SUBSTITUTED, "not the envelope for this device") from error
         check_names(receipt, label)
+        # SPEC RCV-4: what a logged device of the sender has not signed is refused.
         account, place = AccountId(label.sender_account), label.sender_device
         sender, name = sender_identity(draft, self.view, account, place, now)
         signed.verify(sender.signing, item.device_sig)
@@ -112,6 +116,7 @@ class Receiver:
         session = load_session(draft, sender.account, sender.device, mode)
         if session is not None and session.peer != sender:
             session = None  # a session with the keys before these; what comes next must begin another
+        # SPEC RCV-5: what does not open may open later; another mode never does.
         try:
             following, plaintext, used = open_(session, envelope, b"", answer, now)
         except (MalformedError, RefusedError) as error:
@@ -128,6 +133,7 @@ class Receiver:
     def show(self, draft: Draft, item: EscrowDelivery, checked: Checked, opened: bytes) -> Shown:
         """Compare envelope, label and capsule with what was signed; decrypt; return what may be shown."""
         me, signed = load_me(draft), checked.signed
+        # SPEC RCV-6: an envelope that contradicts the signed submission is refused.
         content = _content(opened)
         if content.mode != ESCROW:
             raise RefusedError(Reason.MODE_MISMATCH)
@@ -136,6 +142,7 @@ class Receiver:
             raise RefusedError(Reason.SENDER_INCONSISTENT, "the envelope is about something else")
         if (checked.header.label_hash, checked.header.cap_hash) != says[:2]:
             raise RefusedError(Reason.SENDER_INCONSISTENT, "the header is about something else")
+        # SPEC RCV-7: a label of another conversation, roster, committee or time is refused.
         held = self._conversation(draft, me, checked, content)
         self._check_roster(checked, held)
         key = self._check_committee(draft, checked)
@@ -205,6 +212,7 @@ class Receiver:
 
     def _check_capsule(self, item: EscrowDelivery, key: CommitteeKey, seed: Secret) -> None:
         """Make the capsule again from the seed: what the custodians could open is what we were sent, byte for byte."""
+        # SPEC RCV-8: a capsule that the seed does not give is refused.
         again = scheme_of(self.genesis.policy.suite).encapsulate(context_of(self.genesis, key), item.label, seed)
         if again != item.capsule:
             raise RefusedError(Reason.CAPSULE_MISMATCH)
@@ -212,9 +220,11 @@ class Receiver:
     def _open(self, draft: Draft, item: EscrowDelivery, checked: Checked, seed: Secret) -> str:
         label, kind = checked.label, checked.header.content_class
         seen = b"seen/" + label.sender_account + u32(label.sender_device) + label.chain_id
+        # SPEC RCV-9: a chain that was seen, or a body that its key does not open, is refused.
         if draft.get(seen) is not None:
             raise RefusedError(Reason.INDEX_REUSED)
         text = decode_text(open_body(message_key(seed, checked.signed.label_hash, 0), item.body))
+        # SPEC RCV-10: content of another form or class, or a repetition that nobody asked for, is refused.
         if kind is ContentClass.RETRY:
             raise RefusedError(Reason.RETRY_UNSOLICITED)
         if kind is not ContentClass.CONTENT:

@@ -100,6 +100,7 @@ class Acceptor:
         item_hash = root_of_envelopes(parsed.envelopes) if isinstance(parsed, PlainSend) else parsed.signed.hash
         known = _done(draft, sender, item)
         if known is not None:
+            # SPEC RLY-3: one key names one item; the same item is answered as it was.
             if known.item_hash != item_hash:
                 raise RefusedError(Reason.IDEMPOTENCY_CONFLICT)
             return None
@@ -112,6 +113,7 @@ class Acceptor:
             self._deliver_plain(draft, sender, parsed)
             return None
         checked = gate.check(parsed)
+        # SPEC RLY-13: while a promise to log receipts is broken, no more are made.
         if Ingest(self.ledger.genesis, self.key).blocked(draft, now):
             raise RefusedError(Reason.INGEST_BLOCKED)
         _pin(draft, sender, checked)
@@ -121,6 +123,7 @@ class Acceptor:
         window = u64(now // 1000)
         seen = draft.get(_RATE + sender.place()) or b""
         count = number(seen[8:]) if seen[:8] == window else 0
+        # SPEC RLY-4: items beyond the rate are refused.
         if count >= self.rate:
             raise RefusedError(Reason.RATE_LIMITED)
         draft.put(_RATE + sender.place(), window + u32(count + 1))

@@ -73,9 +73,11 @@ class Checked:
 
 def parse(item: Submission) -> Parsed | PlainSend:
     """Step 2, and of step 5 that an item is of exactly one kind. ``TOO_LARGE``, ``MALFORMED``, ``MODE_MISMATCH``."""
+    # SPEC RLY-2: what is too large, or not of its one encoding, is refused.
     if len(item.idempotency_key) != 16:
         raise MalformedError("an idempotency key has 16 bytes")
     send = item.escrow or item.plain
+    # SPEC RLY-5: an item of both kinds, or of none, is refused.
     if send is None or (item.escrow is not None and item.plain is not None):
         raise RefusedError(Reason.MODE_MISMATCH, "an item is escrowed or it is not")
     _check_envelopes(send.envelopes)
@@ -130,15 +132,17 @@ class Gate:
         self._check_unused(parsed.header, label)
         self._check_recipients(parsed, roster)
         self._check_signature(parsed)
+        # SPEC RLY-12: a capsule that does not verify is refused.
         if parsed.header.index == 0:
             context = context_of(self.ledger.genesis, key.key)
             scheme_of(label.suite).verify(context, label_bytes, capsule)
         return Checked(parsed, label_bytes, capsule, label, roster)
 
-    # -- 6: the chain -------------------------------------------------------------------------
+    # -- the chain ----------------------------------------------------------------------------
 
     def _opening(self, parsed: Parsed) -> tuple[bytes, bytes]:
         """Label and capsule: brought by index 0, remembered for the others."""
+        # SPEC RLY-6: label and capsule begin a chain, and whatever follows is of a chain that has begun.
         present = tuple(bool(part) for part in parsed.opening)
         starts = parsed.header.index == 0
         if present != (starts, starts):
@@ -156,9 +160,10 @@ class Gate:
         if header.index >= label.n_max:
             raise RefusedError(Reason.INDEX_RANGE)
 
-    # -- 7: policy and committee --------------------------------------------------------------
+    # -- policy and committee -----------------------------------------------------------------
 
     def _check_committee(self, label: Label) -> LoggedKey:
+        # SPEC RLY-7: a policy that is not in force, or a committee that is not its own, is refused.
         policy = self.ledger.genesis.policy
         if label.policy_hash != policy.hash:
             raise RefusedError(Reason.POLICY_STALE)
@@ -171,9 +176,10 @@ class Gate:
             raise RefusedError(Reason.COMMITTEE_RETIRED)
         return key
 
-    # -- 8: the label -------------------------------------------------------------------------
+    # -- the label ----------------------------------------------------------------------------
 
     def _check_label(self, label: Label, header: Header) -> Roster:
+        # SPEC RLY-8: a label that is not its sender's, its route's, or of its time is refused.
         genesis = self.ledger.genesis
         if (label.sender_account, label.sender_device) != self.sender:
             raise RefusedError(Reason.SENDER_MISMATCH)
@@ -192,9 +198,10 @@ class Gate:
             raise RefusedError(Reason.CHAIN_LIMIT)
         return roster
 
-    # -- 9: write once ------------------------------------------------------------------------
+    # -- write once ---------------------------------------------------------------------------
 
     def _check_unused(self, header: Header, label: Label) -> None:
+        # SPEC RLY-9: chain, number and index are written once.
         if header.index == 0:
             chain = self.pinned.get(chain_key(self.sender, label))
             if chain not in (None, chain_value(header)):
@@ -204,11 +211,12 @@ class Gate:
         if self.pinned.get(index_key(header)) is not None:
             raise RefusedError(Reason.INDEX_REUSED)
 
-    # -- 10: recipients -----------------------------------------------------------------------
+    # -- recipients ---------------------------------------------------------------------------
 
     def _check_recipients(self, parsed: Parsed, roster: Roster) -> None:
         given = [(each.account, each.device) for each in parsed.send.envelopes]
         expected = {place for member in roster.members for place in self._devices(member.account)} - {self.sender}
+        # SPEC RLY-10: envelopes for others than the roster's devices, or for fewer, are refused.
         group = len(roster.members) > 2
         if parsed.header.content_class is ContentClass.RETRY:
             right = bool(given) and set(given) <= expected
@@ -221,9 +229,10 @@ class Gate:
         devices = self.ledger.device_list(self.view, account)
         return set() if devices is None else {(AccountId(account), one.number) for one in devices.devices}
 
-    # -- 11: the device -----------------------------------------------------------------------
+    # -- the device ---------------------------------------------------------------------------
 
     def _check_signature(self, parsed: Parsed) -> None:
+        # SPEC RLY-11: what a logged device has not signed is refused.
         devices = self.ledger.device_list(self.view, self.sender.account)
         if devices is None or all(one.number != self.sender.device for one in devices.devices):
             raise self._missing(Reason.DEVICE_UNKNOWN)

@@ -12,6 +12,8 @@ from escrow.capsule.label import Label
 from escrow.crypto.hpke import RecipientKey
 from escrow.errors import Reason
 from escrow.roles.device.commands import GetStatus
+from escrow.secret import Secret
+from escrow.warrant.item import Item
 from escrow.world.founding import APPROVERS, DAY, HOUR, ISSUERS, MINUTE
 from escrow_lab.demo import villains, warrants
 from escrow_lab.demo.messages import account_of, inboxes, lab_time, send_all, workload_time
@@ -22,6 +24,7 @@ from escrow_lab.demo.workload import ESCROW, Workload
 
 OFFICER, HASTY = "officer-okoro", "officer-hast"
 MALLORY = "mallory"
+FEW = 8
 
 
 @dataclass
@@ -33,6 +36,8 @@ class Story:
     narrator: Narrator
     summary: Summary = field(default_factory=Summary)
     warrant_id: bytes = b""
+    items: list[Item] = field(default_factory=list)
+    """A few of the target's messages, in scope or not, as a relay that colludes hands them over."""
 
     async def tell(self) -> Summary:
         """All chapters in order."""
@@ -122,12 +127,13 @@ class Story:
         self.narrator.say("corrupt-desk", "The desk seals it all the same, and the relay hands over the items.")
         target = await account_of(self.stage.device(self.work.target))
         disk = await self.stage.stolen_disk("relay")
-        items = [
-            villains.with_proofs(self.stage, disk, seq, kept)
+        theirs = [
+            (seq, kept)
             for seq, kept in villains.kept_items(self.stage, disk)
             if Label.decode(kept.label).sender_account == target
         ]
-        answers = await warrants.request(self.stage, sealed, items[:8])
+        self.items = [villains.with_proofs(self.stage, disk, seq, kept) for seq, kept in theirs[:FEW]]
+        answers = await warrants.request(self.stage, sealed, self.items)
         self.summary.refused_one_lock = _all_are(answers, Reason.LOCKS_INCOMPLETE)
         self.narrator.say("one-lock", f"The custodians answer: {_spoken(answers)}.", answers=answers)
 
@@ -172,9 +178,9 @@ class Story:
     async def _another_key(self) -> None:
         self.narrator.chapter(6, "The same request with another key")
         altered, rekeyed = await warrants.replays(
-            *(self.stage, OFFICER, self.warrant_id),
+            *(self.stage, OFFICER, self.warrant_id, self.items),
             RecipientKey.from_seed(bytes(32)),
-            self.summary.custodians_released,
+            self.summary.custodians_released or list(self.stage.genesis.custodian_keys),
         )
         self.summary.refused_replay_other_key = all(
             answers and _none_released(answers) for answers in (altered, rekeyed)
@@ -184,12 +190,10 @@ class Story:
 
     async def _writing_as_the_target(self) -> None:
         self.narrator.chapter(7, f"The agency tries to write as {self.work.target}")
+        # Where nothing was in scope there is no released seed; then it guesses.
         released = await warrants.released_seed(self.stage, OFFICER, self.warrant_id)
-        if released is None:
-            self.narrator.say("impersonation", "Nothing was released, so there is nothing to try it with.")
-            return
-        item, seed = released
-        victim = self.stage.device(next(m.target for m in self.work.in_scope))
+        item, seed = released or (self.items[0], Secret(bytes(32)))
+        victim = self.stage.device(next(m.target for m in self.work.messages if m.source == self.work.target))
         forgery = villains.Forgery.make(item, seed, "Meet me at the old mill. Come alone.")
         liar = MALLORY
         while liar in self.work.users:
@@ -211,7 +215,7 @@ class Story:
         self.narrator.chapter(8, "The warrant expires; the same request again")
         await self.stage.advance_to(self.stage.now + 3 * DAY)
         await self.stage.settle()
-        answers = await warrants.repeat(self.stage, OFFICER, self.warrant_id)
+        answers = await warrants.repeat(self.stage, OFFICER, self.warrant_id, self.items)
         self.summary.refused_after_expiry = _all_are(answers, Reason.EXPIRED)
         self.narrator.say("expired", f"The custodians answer: {_spoken(answers)}.", answers=answers)
 

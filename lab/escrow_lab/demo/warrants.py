@@ -95,22 +95,8 @@ async def seal_with_one_lock(stage: Stage, application: Application, issuer: str
 
 async def request(stage: Stage, sealed: Sealed, items: Sequence[Item]) -> dict[str, str]:
     """Ask every custodian for these items; what each answered: its reason, or ``""`` if it released."""
-    ordered = sorted(items, key=lambda item: item.order)
-    payload = sealed.case.payload
-    wanted = ReleaseRequest(
-        seal_tag=seal_tag(payload.id),
-        salt=sealed.salt,
-        field_root=field_root(payload),
-        dsse=sealed.dsse,
-        request_id=bytes(16),
-        committee_key_hash=ordered[0].terms.committee_key_hash,
-        item_salt=bytes(32),
-        items=tuple(ordered),
-        nonce=bytes(16),
-        expires=payload.not_after,
-    )
-    signature = sign_request(sealed.case.request_key, wanted)
-    return await _ask_all(stage, sealed.agency, wanted.encode(), signature, list(stage.genesis.custodian_keys))
+    wanted = _request(sealed.case, sealed.dsse, sealed.salt, items)
+    return await _ask_all(stage, sealed.agency, sealed.case, wanted, list(stage.genesis.custodian_keys))
 
 
 async def execute(stage: Stage, agency: str, warrant_id: bytes) -> Report:
@@ -127,23 +113,25 @@ async def opened(stage: Stage, agency: str, warrant_id: bytes) -> list[OpenedIte
     return [item for item in reply.items if not item.reason]
 
 
-async def repeat(stage: Stage, agency: str, warrant_id: bytes) -> dict[str, str]:
-    """The first request of a warrant once more, byte for byte."""
-    data, signature = await stage.agency(agency).read(lambda view: _first_request(view, warrant_id))
-    return await _ask_all(stage, agency, data, signature, list(stage.genesis.custodian_keys))
+async def repeat(stage: Stage, agency: str, warrant_id: bytes, items: Sequence[Item]) -> dict[str, str]:
+    """The first request of a warrant once more, byte for byte; one for ``items`` if there was nothing to ask for."""
+    case, first = await stage.agency(agency).read(lambda view: _first_request(view, warrant_id, items))
+    return await _ask_all(stage, agency, case, first, list(stage.genesis.custodian_keys))
 
 
 async def replays(
-    stage: Stage, agency: str, warrant_id: bytes, other: RecipientKey, answered: Sequence[str]
+    stage: Stage,
+    agency: str,
+    warrant_id: bytes,
+    items: Sequence[Item],
+    other: RecipientKey,
+    answered: Sequence[str],
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The first request again: with other bytes under its id, and with another recipient key in its warrant.
+    """What ``repeat`` asks: with other bytes under its id, and with another recipient key in its warrant.
 
     The former goes to the custodians that ``answered`` the first; to any other it would be new, and the warrant's own.
     """
-    node = stage.agency(agency)
-    data, _ = await node.read(lambda view: _first_request(view, warrant_id))
-    case = await node.read(lambda view: load_case(view, warrant_id))
-    first = ReleaseRequest.decode(data)
+    case, first = await stage.agency(agency).read(lambda view: _first_request(view, warrant_id, items))
     altered = _changed(first, nonce=b"another nonce!!!")
     envelope = dsse.Envelope.parse(first.dsse)
     payload = strict.tree(envelope.payload)
@@ -151,7 +139,7 @@ async def replays(
     forged = dsse.Envelope(PAYLOAD_TYPE, strict.encode(payload), envelope.signatures).encode()
     rekeyed = _changed(first, dsse=forged, request_id=b"another request!")
     answers = [
-        await _ask_all(stage, agency, each.encode(), sign_request(case.request_key, each), parties)
+        await _ask_all(stage, agency, case, each, parties)
         for each, parties in ((altered, answered), (rekeyed, list(stage.genesis.custodian_keys)))
     ]
     return answers[0], answers[1]
@@ -183,11 +171,11 @@ async def released_seed(stage: Stage, agency: str, warrant_id: bytes) -> tuple[I
     return await stage.agency(agency).read(combine)
 
 
-async def _ask_all(stage: Stage, agency: str, data: bytes, signature: bytes, parties: Sequence[str]) -> dict[str, str]:
-    answers = {}
-    for party in parties:
-        answers[party] = await _ask(stage, agency, party, Release(data, signature))
-    return answers
+async def _ask_all(
+    stage: Stage, agency: str, case: Investigation, wanted: ReleaseRequest, parties: Sequence[str]
+) -> dict[str, str]:
+    call = Release(wanted.encode(), sign_request(case.request_key, wanted))
+    return {party: await _ask(stage, agency, party, call) for party in parties}
 
 
 async def _ask(stage: Stage, agency: str, party: str, call: Call) -> str:
@@ -198,9 +186,28 @@ async def _ask(stage: Stage, agency: str, party: str, call: Call) -> str:
     return reply.reason if isinstance(reply, ReleaseReply) else "no answer"
 
 
-def _first_request(view: Read, warrant_id: bytes) -> tuple[bytes, bytes]:
-    _, asked = next(all_asked(view, warrant_id))
-    return asked.request_bytes, asked.signature
+def _first_request(view: Read, warrant_id: bytes, items: Sequence[Item]) -> tuple[Investigation, ReleaseRequest]:
+    """A warrant and the first request under it; one for ``items`` where its scope was empty."""
+    case = load_case(view, warrant_id)
+    for _, asked in all_asked(view, warrant_id):
+        return case, asked.request
+    return case, _request(case, case.dsse, case.salt, items)
+
+
+def _request(case: Investigation, envelope: bytes, salt: bytes, items: Sequence[Item]) -> ReleaseRequest:
+    ordered = sorted(items, key=lambda item: item.order)
+    return ReleaseRequest(
+        seal_tag=seal_tag(case.payload.id),
+        salt=salt,
+        field_root=field_root(case.payload),
+        dsse=envelope,
+        request_id=bytes(16),
+        committee_key_hash=ordered[0].terms.committee_key_hash,
+        item_salt=bytes(32),
+        items=tuple(ordered),
+        nonce=bytes(16),
+        expires=case.payload.not_after,
+    )
 
 
 def _changed(request: ReleaseRequest, **changes: Any) -> ReleaseRequest:

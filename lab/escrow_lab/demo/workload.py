@@ -85,7 +85,7 @@ def from_trace(
     if target is None:
         target = _busiest(senders, Counter(row.source for row in rows if start <= row.time < end))
     elif target not in senders:
-        raise MalformedError(f"{target} sends nothing in this trace", Reason.USAGE)
+        raise MalformedError(f"'{target}' sends nothing in this trace", Reason.USAGE)
     draw = random.Random(seed)
     said = texts or [draw.choice(DEFAULT_TEXTS) for _ in rows]
     messages = tuple(

@@ -201,7 +201,7 @@ class Phones:
         named, seed = label_hash(label), Secret(self.coins())
         sealed = Secret(lie.capsule_seed) if lie.capsule_seed else seed
         capsule = scheme_of(policy.suite).encapsulate(context_of(genesis, key), label, sealed)
-        capped = cap_hash(policy.suite, capsule)
+        capped = cap_hash(lie.label.get("suite", policy.suite), capsule)
         header = changed(Header(named, capped, 0, bytes(16), ContentClass.CONTENT), lie.header)
         mk = Secret(lie.key(message_key(seed, named, 0).expose()))
         body = lie.body(seal_body(mk, header, lie.padded(encode_text(text))))

@@ -62,12 +62,14 @@ def test_a_request_under_an_active_warrant_is_released(ready: Scene) -> None:
     assert reply.sealed
 
 
+@pytest.mark.spec("CUST-0")
 @pytest.mark.parametrize("origin", ["device/" + "00" * 32 + "/1", "relay", "person/judge-imani"])
 def test_only_an_agency_may_ask(ready: Scene, origin: str) -> None:
     with pytest.raises(RefusedError, match="PERMISSION_DENIED"):
         ready.release(origin=origin)
 
 
+@pytest.mark.spec("CUST-0")
 def test_what_is_no_request_changes_nothing(ready: Scene) -> None:
     before = ready.world.store("custodian/1").snapshot()
     with pytest.raises(MalformedError):
@@ -77,6 +79,7 @@ def test_what_is_no_request_changes_nothing(ready: Scene) -> None:
     assert ready.world.store("custodian/1").snapshot() == before
 
 
+@pytest.mark.spec("CUST-0")
 def test_a_caller_that_asks_too_often_waits(ready: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(release, "MOST_CALLS", 4)
     wrong = replace(ready.request, salt=bytes(32))
@@ -100,6 +103,7 @@ def put_holding(ready: Scene, key_hash: bytes, holding: Any) -> None:
     store._apply(draft.writes())
 
 
+@pytest.mark.spec("CUST-1")
 def test_a_share_of_another_generation_is_not_used(ready: Scene) -> None:
     key_hash, holding = holding_of(ready)
     other = replace(holding.generation, number=1).encode()
@@ -107,6 +111,7 @@ def test_a_share_of_another_generation_is_not_used(ready: Scene) -> None:
     assert ready.why_not() == "GENERATION_MISMATCH"
 
 
+@pytest.mark.spec("CUST-1")
 def test_a_retired_period_is_not_opened(ready: Scene) -> None:
     key_hash, holding = holding_of(ready)
     put_holding(ready, key_hash, type(holding)(*_values(holding, share=None)))
@@ -117,6 +122,7 @@ def _values(holding: Any, **changes: Any) -> list[Any]:
     return [changes.get(name, getattr(holding, name)) for name in holding.__struct_fields__]
 
 
+@pytest.mark.spec("CUST-1")
 def test_a_clock_that_the_witnesses_contradict_denies(ready: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = ready.world.now - 6 * MINUTE
     monkeypatch.setattr(ready.world["custodian/1"], "_clock", lambda: slow)
@@ -124,6 +130,7 @@ def test_a_clock_that_the_witnesses_contradict_denies(ready: Scene, monkeypatch:
     assert ready.why_not(custodian=2) == ""
 
 
+@pytest.mark.spec("CUST-1")
 def test_an_old_view_of_the_log_releases_nothing(ready: Scene) -> None:
     ready.world.network.down.add(ready.world["log"].party)
     ready.world.clock.advance_to(ready.world.now + 11 * MINUTE)
@@ -138,6 +145,7 @@ def test_without_a_quorum_of_witnesses_nothing_is_released(ready: Scene) -> None
         ready.release()
 
 
+@pytest.mark.spec("CUST-1")
 def test_a_library_that_fails_its_self_test_releases_nothing(ready: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails() -> None:
         raise RefusedError(Reason.SELF_TEST_FAILED)
@@ -147,12 +155,14 @@ def test_a_library_that_fails_its_self_test_releases_nothing(ready: Scene, monke
     assert ready.why_not() == "SELF_TEST_FAILED"
 
 
+@pytest.mark.spec("CUST-2")
 def test_one_request_id_names_one_request(ready: Scene) -> None:
     assert ready.why_not() == ""
     assert ready.why_not(replace(ready.request, nonce=bytes(16))) == "REQUEST_CONFLICT"
     assert ready.why_not(replace(ready.request, nonce=bytes(16), request_id=bytes(16))) == ""
 
 
+@pytest.mark.spec("CUST-3")
 @pytest.mark.parametrize("field", ["salt", "field_root"])
 def test_bytes_that_were_not_sealed_are_refused(ready: Scene, field: str) -> None:
     changes: dict[str, Any] = {field: bytes(32)}
@@ -170,10 +180,12 @@ def test_a_replay_to_another_recipient_is_refused(ready: Scene) -> None:
     assert ready.why_not(replace(stolen, request_id=bytes(16))) == "SEAL_MISMATCH"
 
 
+@pytest.mark.spec("CUST-3")
 def test_a_warrant_that_is_not_in_the_log_is_refused(ready: Scene) -> None:
     assert ready.why_not(replace(ready.request, seal_tag=bytes(32))) == "SEAL_NOT_LOGGED"
 
 
+@pytest.mark.spec("CUST-3")
 def test_a_second_seal_of_one_warrant_counts_for_nothing(ready: Scene) -> None:
     again = ready.sealed_by_force(ready.payload, *ready.locks)
     assert ready.why_not(again) == "SEAL_NOT_FIRST"
@@ -192,6 +204,7 @@ LOCKS: dict[str, tuple[str, Callable[[Scene], tuple[Any, ...]]]] = {
 }
 
 
+@pytest.mark.spec("CUST-4")
 @pytest.mark.parametrize("case", LOCKS)
 def test_a_warrant_without_both_locks_is_refused_even_if_it_is_sealed(ready: Scene, case: str) -> None:
     reason, signers = LOCKS[case]
@@ -209,6 +222,7 @@ DOCUMENTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.spec("CUST-5")
 @pytest.mark.parametrize("case", DOCUMENTS)
 def test_a_warrant_that_no_policy_admits_is_refused_whoever_signs_it(ready: Scene, case: str) -> None:
     reason, changes = DOCUMENTS[case]
@@ -237,17 +251,28 @@ def relabelled(ready: Scene, **changes: Any) -> ReleaseRequest:
     return ready.about(replace(item, label=replace(item.terms, **changes).encode()))
 
 
+@pytest.mark.spec("CUST-5")
 def test_one_request_asks_one_committee(ready: Scene) -> None:
     foreign = relabelled(ready, committee_key_hash=b"x" * 32).items[0]
     assert ready.why_not(ready.about(*ready.request.items, foreign)) == "COMMITTEE_NOT_MINE"
     assert ready.why_not(ready.about(foreign, committee_key_hash=b"x" * 32)) == "COMMITTEE_UNAUTHORISED"
 
 
+@pytest.mark.spec("CUST-5")
 @pytest.mark.parametrize("changes", [{"policy_hash": b"p" * 32}, {"epoch": 1_000_000}])
 def test_an_item_of_another_policy_or_period_is_refused(ready: Scene, changes: dict[str, Any]) -> None:
     assert ready.why_not(relabelled(ready, **changes)) == "COMMITTEE_UNAUTHORISED"
 
 
+@pytest.mark.spec("CUST-5")
+def test_an_item_of_a_suite_that_is_not_the_committees_is_refused(
+    ready: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("escrow.capsule.label.SUITES", {1: "tdh2-ed25519", 2: "another"})
+    assert ready.why_not(relabelled(ready, suite=2)) == "SUITE_MISMATCH"
+
+
+@pytest.mark.spec("CUST-5")
 def test_a_custodian_without_a_share_says_so(ready: Scene) -> None:
     store = ready.world.store("custodian/1")
     draft = Draft(store)
@@ -256,6 +281,7 @@ def test_a_custodian_without_a_share_says_so(ready: Scene) -> None:
     assert ready.why_not() == "COMMITTEE_NOT_MINE"
 
 
+@pytest.mark.spec("CUST-5")
 def test_a_request_that_the_agency_has_not_signed_is_refused(ready: Scene) -> None:
     stranger = sign_request(ready.locks[0], ready.request)
     assert ready.why_not(signature=stranger) == "REQUEST_SIGNATURE"
@@ -265,6 +291,7 @@ def test_a_request_that_the_agency_has_not_signed_is_refused(ready: Scene) -> No
 # -- time and status -----------------------------------------------------------------------------------
 
 
+@pytest.mark.spec("CUST-6")
 def test_nothing_is_released_before_the_activation_delay_is_over(ready: Scene) -> None:
     early = ready.sealed_by_force(ready.rewritten(), *ready.locks, wait=50_000)
     assert ready.why_not(early) == "NOT_YET_ACTIVE"
@@ -273,6 +300,7 @@ def test_nothing_is_released_before_the_activation_delay_is_over(ready: Scene) -
     assert ready.why_not(early) == ""
 
 
+@pytest.mark.spec("CUST-6")
 def test_nothing_is_released_after_the_end(ready: Scene) -> None:
     ready.pass_time(ready.payload.not_after - ready.world.now)
     assert ready.why_not() == "EXPIRED"
@@ -288,10 +316,12 @@ def test_a_clock_that_is_set_back_does_not_bring_a_warrant_back(ready: Scene, mo
     assert ready.why_not(custodian=2) == ""
 
 
+@pytest.mark.spec("CUST-6")
 def test_a_request_has_an_end_of_its_own(ready: Scene) -> None:
     assert ready.why_not(replace(ready.request, expires=ready.world.now)) == "REQUEST_EXPIRED"
 
 
+@pytest.mark.spec("CUST-6")
 def test_an_urgent_warrant_needs_its_second_lock_in_time(ready: Scene) -> None:
     deadline = ready.world.now + HOUR
     urgent = ready.sealed_by_force(ready.rewritten(urgent=True, approve_by=deadline), ready.locks[0])
@@ -301,6 +331,7 @@ def test_an_urgent_warrant_needs_its_second_lock_in_time(ready: Scene) -> None:
     assert not list(ready.world.store("custodian/1").scan(b"answer/"))
 
 
+@pytest.mark.spec("CUST-10")
 def test_one_lock_alone_opens_a_little_however_much_the_warrant_would(
     ready: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -333,6 +364,7 @@ STOPS = {
 }
 
 
+@pytest.mark.spec("CUST-7")
 @pytest.mark.parametrize("kind", STOPS)
 def test_a_logged_stop_stops(ready: Scene, kind: EntryType) -> None:
     reason, people = STOPS[kind]
@@ -340,6 +372,7 @@ def test_a_logged_stop_stops(ready: Scene, kind: EntryType) -> None:
     assert [ready.why_not(custodian=n) for n in (1, 2, 3)] == [reason] * 3
 
 
+@pytest.mark.spec("CUST-7")
 @pytest.mark.parametrize("kind", STOPS)
 def test_a_stop_binds_on_receipt_while_the_log_is_out_of_reach(ready: Scene, kind: EntryType) -> None:
     reason, people = STOPS[kind]
@@ -381,6 +414,7 @@ def test_an_order_of_nobody_changes_nothing(ready: Scene, people: list[str]) -> 
 # -- scope ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.spec("CUST-8")
 def test_what_the_target_did_not_send_is_out_of_scope(ready: Scene) -> None:
     assert ready.why_not(relabelled(ready, sender_account=ready.account(ready.alice))) == "OUT_OF_SCOPE"
     assert ready.why_not(relabelled(ready, epoch=0)) == "OUT_OF_SCOPE"
@@ -399,15 +433,18 @@ def test_a_window_that_ends_before_the_message_leaves_it_out(ready: Scene) -> No
     assert ready.why_not(ready.sealed_by_force(ready.rewritten(message_window=before), *ready.locks)) == "OUT_OF_SCOPE"
 
 
+@pytest.mark.spec("CUST-8")
 def test_a_warrant_on_conversations_needs_the_roster_path(ready: Scene) -> None:
     conversations = ready.sealed_by_force(ready.rewritten(direction="CONVERSATION_OF"), *ready.locks)
     assert ready.why_not(conversations) == "ROSTER_PATH"
 
 
+@pytest.mark.spec("CUST-8")
 def test_a_chain_that_still_grows_is_not_opened(ready: Scene) -> None:
     assert ready.why_not(relabelled(ready, n_max=2)) == "LIVE_CHAIN"
 
 
+@pytest.mark.spec("CUST-8")
 def test_a_prospective_warrant_opens_nothing_older_than_itself(ready: Scene) -> None:
     prospective = ready.sealed_by_force(ready.rewritten(kind="PROSPECTIVE"), *ready.locks)
     assert ready.why_not(prospective) == "BEFORE_ACTIVATION"
@@ -439,6 +476,7 @@ ITEMS: dict[str, tuple[str, Callable[[Scene], dict[str, Any]]]] = {
 }
 
 
+@pytest.mark.spec("CUST-9")
 @pytest.mark.parametrize("case", ITEMS)
 def test_an_item_with_one_part_put_wrong_is_refused(ready: Scene, case: str) -> None:
     reason, changes = ITEMS[case]
@@ -475,6 +513,7 @@ def in_the_window(ready: Scene) -> int:
     return ready.payload.message_window.end - 1
 
 
+@pytest.mark.spec("CUST-9")
 def test_a_receipt_that_is_dated_back_is_refused(ready: Scene) -> None:
     late = accepted_by_a_corrupt_relay(ready, first(ready), in_the_window(ready))
     assert ready.why_not(ready.about(late)) == "RECEIPT_INVALID"
@@ -486,6 +525,7 @@ def wide(ready: Scene) -> ReleaseRequest:
     return ready.sealed_by_force(ready.rewritten(message_window=window), *ready.locks)
 
 
+@pytest.mark.spec("CUST-9")
 def test_what_relay_and_agency_make_up_after_a_release_is_refused(ready: Scene) -> None:
     request = wide(ready)
     assert ready.why_not(request) == ""
@@ -499,6 +539,7 @@ def test_the_same_item_logged_again_before_anybody_asked_is_released(ready: Scen
     assert ready.why_not(replace(request, items=(again,), request_id=bytes(16))) == ""
 
 
+@pytest.mark.spec("CUST-9")
 def test_a_capsule_that_does_not_verify_is_refused_even_if_its_sender_signed_it(ready: Scene) -> None:
     request = wide(ready)
     item, me = first(ready), load_me(ready.world.store(ready.bob.party))
@@ -513,6 +554,7 @@ def test_a_capsule_that_does_not_verify_is_refused_even_if_its_sender_signed_it(
 # -- quotas --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.spec("CUST-10")
 def test_the_quota_of_a_warrant_is_the_sum_over_all_custodians_in_log_order(ready: Scene) -> None:
     tight = ready.sealed_by_force(ready.rewritten(max_capsules=3), *ready.locks)
     one, two, three = tight.items
@@ -564,6 +606,7 @@ def test_a_custodian_cannot_use_a_quota_up_without_the_agency(ready: Scene) -> N
     assert ready.why_not(tight) == ""
 
 
+@pytest.mark.spec("CUST-10")
 def test_a_custodian_opens_only_so_many_in_a_day(ready: Scene) -> None:
     cap, store = ready.world.genesis.policy.limits.global_daily_cap, ready.world.store("custodian/1")
     draft = Draft(store)
@@ -607,6 +650,7 @@ def test_without_any_one_check_something_gets_out_that_should_not(
 # -- what is left behind -------------------------------------------------------------------------------
 
 
+@pytest.mark.spec("CUST-13")
 def test_no_share_leaves_before_the_log_shows_the_intent(ready: Scene) -> None:
     node, call = ready.world["custodian/1"], Release(ready.asked.request_bytes, ready.asked.signature)
     reply = complete(node.step(Called(Party(AGENCY), call)))
@@ -619,6 +663,7 @@ def test_no_share_leaves_before_the_log_shows_the_intent(ready: Scene) -> None:
     assert ready.why_not() == ""
 
 
+@pytest.mark.spec("CUST-12")
 def test_a_crash_between_intent_and_share_changes_nothing_but_the_time(ready: Scene) -> None:
     store, call = ready.world.store("custodian/1"), Release(ready.asked.request_bytes, ready.asked.signature)
     first_reply = complete(ready.world["custodian/1"].step(Called(Party(AGENCY), call)))
@@ -658,6 +703,7 @@ def test_a_denial_is_signed_and_logged_once_and_only_under_a_seal(ready: Scene) 
         assert len(list(ready.entries(EntryType.DENIAL))) == logged
 
 
+@pytest.mark.spec("CUST-16")
 def test_a_failure_of_our_own_denies_and_says_nothing_more(ready: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: Any) -> None:
         raise KeyError("the share is 0x1234")
@@ -668,6 +714,7 @@ def test_a_failure_of_our_own_denies_and_says_nothing_more(ready: Scene, monkeyp
     assert b"1234" not in reply.denial
 
 
+@pytest.mark.spec("CUST-15")
 @pytest.mark.parametrize("ended", ["expiry", "cancellation"])
 def test_after_the_end_stored_responses_are_gone_and_nothing_is_released(ready: Scene, ended: str) -> None:
     assert ready.why_not() == ""
@@ -682,6 +729,7 @@ def test_after_the_end_stored_responses_are_gone_and_nothing_is_released(ready: 
     assert ready.why_not() == ("EXPIRED" if ended == "expiry" else "CANCELLED")
 
 
+@pytest.mark.spec("CUST-14")
 def test_an_intent_that_comes_to_nothing_is_recorded_as_withheld(ready: Scene) -> None:
     call = Release(ready.asked.request_bytes, ready.asked.signature)
     complete(ready.world["custodian/1"].step(Called(Party(AGENCY), call)))
@@ -692,16 +740,17 @@ def test_an_intent_that_comes_to_nothing_is_recorded_as_withheld(ready: Scene) -
     assert ReleaseRecord.decode(record.payload).outcome is Outcome.WITHHELD
 
 
+@pytest.mark.spec("CUST-15")
 def test_a_response_opens_for_nobody_but_the_recipient(ready: Scene) -> None:
     reply = ready.release()
     generation = holding_of(ready)[1].generation
     info = hpke_info(ready.tag, ready.request.hash, ready.key("custodian/1").public, generation.hash)
     mine = load_case(ready.world.store(AGENCY), ready.warrant_id).recipient_key
     assert ReleaseResponse.decode(mine.open(info, reply.sealed)).index == 1
-    with pytest.raises(RefusedError):
+    with pytest.raises(RefusedError, match="SHARE_INVALID"):
         RecipientKey.from_seed(bytes(32)).open(info, reply.sealed)
     other = hpke_info(bytes(32), ready.request.hash, ready.key("custodian/1").public, generation.hash)
-    with pytest.raises(RefusedError):
+    with pytest.raises(RefusedError, match="SHARE_INVALID"):
         mine.open(other, reply.sealed)
 
 

@@ -95,6 +95,10 @@ BEFORE_OPENING = [
 ]
 
 
+@pytest.mark.spec("RCV-1")
+@pytest.mark.spec("RCV-2")
+@pytest.mark.spec("RCV-3")
+@pytest.mark.spec("RCV-4")
 @pytest.mark.parametrize(("lie", "reason", "culprits"), BEFORE_OPENING)
 def test_what_the_relay_cannot_account_for_is_refused_and_consumes_nothing(
     at: Phones, lie: Lie, reason: str, culprits: tuple[str, ...]
@@ -140,6 +144,12 @@ AFTER_OPENING = [
 ]
 
 
+@pytest.mark.spec("RCV-6")
+@pytest.mark.spec("RCV-7")
+@pytest.mark.spec("RCV-8")
+@pytest.mark.spec("RCV-9")
+@pytest.mark.spec("RCV-10")
+@pytest.mark.spec("RCV-11")
 @pytest.mark.parametrize(("lie", "reason", "culprits"), AFTER_OPENING)
 def test_what_the_sender_cannot_account_for_is_refused_and_consumes_its_envelope_only(
     at: Phones, lie: Lie, reason: str, culprits: tuple[str, ...]
@@ -152,11 +162,22 @@ def test_what_the_sender_cannot_account_for_is_refused_and_consumes_its_envelope
     assert at.texts("bob") == said
 
 
+@pytest.mark.spec("RCV-7")
 def test_a_policy_that_nobody_authorised_is_refused_and_names_nobody(at: Phones) -> None:
     at.deliver("bob", at.craft(lie=Lie(policy_hash=bytes(32))))
     assert at.alarms("bob") == [("POLICY_UNAUTHORISED", NOBODY)]
 
 
+@pytest.mark.spec("RCV-7")
+def test_a_suite_that_is_not_the_committees_is_refused_and_names_nobody(
+    at: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("escrow.capsule.label.SUITES", {1: "tdh2-ed25519", 2: "another"})
+    at.deliver("bob", at.craft(lie=Lie(label={"suite": 2})))
+    assert at.alarms("bob") == [("SUITE_MISMATCH", NOBODY)]
+
+
+@pytest.mark.spec("RCV-9")
 def test_a_chain_is_accepted_once(at: Phones) -> None:
     at.deliver("bob", at.craft("first", Lie(label={"chain_id": b"one chain only.."})))
     at.deliver("bob", at.craft("in between"))
@@ -175,6 +196,10 @@ DEFERRED = [
 ]
 
 
+@pytest.mark.spec("RCV-2")
+@pytest.mark.spec("RCV-4")
+@pytest.mark.spec("RCV-5")
+@pytest.mark.spec("RCV-7")
 @pytest.mark.parametrize(("lie", "reason"), DEFERRED)
 def test_what_may_still_come_right_is_kept_and_blames_nobody(at: Phones, lie: Lie, reason: str) -> None:
     said = at.texts("bob")
@@ -236,6 +261,7 @@ def test_an_escrowed_session_opens_nothing_of_the_unescrowed_one(at: Phones) -> 
     assert at.texts("bob")[-1] == "switched"
 
 
+@pytest.mark.spec("RCV-5")
 def test_the_first_message_of_an_escrowed_session_is_none_of_an_unescrowed_one(at: Phones) -> None:
     at.send("carol", "bob", "for the record")
     (item,) = at.waiting("bob")

@@ -80,6 +80,7 @@ def test_every_receipt_lies_between_the_two_roots_around_it(steps: list[tuple[in
         verify_inclusion(leaf_hash(ingest_leaf(encoded)), receipt.ingest_seq, root.size, path, root.root)
 
 
+@pytest.mark.spec("RLY-13")
 def test_a_relay_that_broke_its_promise_takes_no_more_escrowed_items_until_it_has_kept_it() -> None:
     at = scene()
     say(at)
@@ -94,6 +95,7 @@ def test_a_relay_that_broke_its_promise_takes_no_more_escrowed_items_until_it_ha
     assert at.alice.submit(letter).items[0].reason == ""
 
 
+@pytest.mark.spec("RLY-13")
 def test_where_the_log_refuses_its_roots_each_item_is_refused_by_name() -> None:
     at = scene()
     say(at)

@@ -136,6 +136,7 @@ def test_a_mailbox_keeps_what_is_not_acknowledged() -> None:
 # -- step by step ---------------------------------------------------------------------------------
 
 
+@pytest.mark.spec("RLY-1")
 @pytest.mark.parametrize("caller", ["person/mallory", "device/00/1", "device/zz/1", "agency/x", "relay", "device"])
 def test_only_devices_submit(caller: str) -> None:
     at = scene()
@@ -211,6 +212,14 @@ def replace_key(item: Submission, key: bytes) -> Submission:
     return msgspec.structs.replace(item, idempotency_key=key)
 
 
+@pytest.mark.spec("RLY-2")
+@pytest.mark.spec("RLY-5")
+@pytest.mark.spec("RLY-6")
+@pytest.mark.spec("RLY-7")
+@pytest.mark.spec("RLY-8")
+@pytest.mark.spec("RLY-10")
+@pytest.mark.spec("RLY-11")
+@pytest.mark.spec("RLY-12")
 @pytest.mark.parametrize("name", REFUSALS)
 def test_it_refuses_with_its_reason_and_keeps_nothing(name: str) -> None:
     at = scene()
@@ -247,12 +256,14 @@ def shared_scene() -> Scene:
     return _shared[0]
 
 
+@pytest.mark.spec("RLY-7")
 def test_a_suite_that_is_not_the_committees_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("escrow.capsule.label.SUITES", {1: "tdh2-ed25519", 2: "another"})
     at = scene()
     assert at.refused(at.letter(suite=2).item()) == "SUITE_MISMATCH"
 
 
+@pytest.mark.spec("RLY-7")
 def test_a_retired_committee_takes_nothing_more() -> None:
     at = scene(epoch_length=DAY, epochs_per_period=20_001, retention=11 * MINUTE)
     policy = at.town.genesis.policy
@@ -260,6 +271,7 @@ def test_a_retired_committee_takes_nothing_more() -> None:
     assert at.refused(at.letter().item()) == "COMMITTEE_RETIRED"
 
 
+@pytest.mark.spec("RLY-11")
 def test_a_device_that_was_removed_sends_nothing_more() -> None:
     at = scene()
     other = Phone(at.town, "alice", DeviceNo(2))
@@ -277,6 +289,7 @@ def test_a_device_that_the_relay_has_not_heard_of_is_looked_up_once() -> None:
     assert at.refused(at.alice.plain(carol)) == ""
 
 
+@pytest.mark.spec("RLY-4")
 def test_too_many_items_in_a_second_are_refused_one_by_one() -> None:
     at = scene()
     at.town.network.nodes[Party("relay")].role = Relay(at.town.genesis, at.town.key("relay"), rate=2)
@@ -286,6 +299,7 @@ def test_too_many_items_in_a_second_are_refused_one_by_one() -> None:
     assert at.refused(items[2]) == ""
 
 
+@pytest.mark.spec("RLY-2")
 def test_a_frame_holds_at_most_256_items() -> None:
     at = scene()
     with pytest.raises(EscrowError) as caught:
@@ -296,6 +310,8 @@ def test_a_frame_holds_at_most_256_items() -> None:
 # -- chains ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.spec("RLY-6")
+@pytest.mark.spec("RLY-9")
 def test_a_chain_goes_on_under_the_label_it_began_with() -> None:
     at = scene(n_max=3)
     first = at.letter()
@@ -318,6 +334,7 @@ def test_nobody_goes_on_with_a_chain_of_another() -> None:
     assert at.refused(theirs.item(), at.bob) == "SENDER_MISMATCH"
 
 
+@pytest.mark.spec("RLY-9")
 def test_a_chain_is_written_once() -> None:
     at = scene()
     first = at.letter()
@@ -331,6 +348,7 @@ def test_a_chain_is_written_once() -> None:
     assert at.refused(same_number.item()) == "CHAIN_REUSED"
 
 
+@pytest.mark.spec("RLY-8")
 def test_a_retry_starts_a_chain_of_one_and_may_go_to_some() -> None:
     at = scene(n_max=3)
     carol = Phone(at.town, "carol").register()
@@ -343,6 +361,7 @@ def test_a_retry_starts_a_chain_of_one_and_may_go_to_some() -> None:
     assert at.refused(replace(too_long, kind=ContentClass.RETRY).item()) == "CHAIN_LIMIT"
 
 
+@pytest.mark.spec("RLY-10")
 def test_in_a_group_only_the_first_of_a_chain_needs_envelopes() -> None:
     at = scene(n_max=3)
     carol = Phone(at.town, "carol").register()
@@ -385,6 +404,7 @@ def test_the_same_item_twice_in_a_frame_is_one_item_with_one_receipt() -> None:
     assert len(at.bob.ask(Fetch(0, 9)).items) == 1
 
 
+@pytest.mark.spec("RLY-3")
 def test_one_idempotency_key_names_one_item() -> None:
     at = scene()
     first, second = (replace(at.letter(), idempotency=b"k" * 16).item() for _ in range(2))
@@ -436,6 +456,7 @@ def test_a_frame_signs_for_what_it_accepts_and_for_nothing_else(kinds: list[str]
 # -- time -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.spec("RLY-8")
 @settings(max_examples=30)
 @given(st.integers(-DAY, 2 * DAY))
 def test_an_item_is_accepted_from_the_start_of_its_epoch_to_its_end_and_the_grace(offset: int) -> None:
@@ -447,6 +468,7 @@ def test_an_item_is_accepted_from_the_start_of_its_epoch_to_its_end_and_the_grac
     assert at.refused(at.letter().item()) == reason
 
 
+@pytest.mark.spec("RLY-8")
 def test_a_roster_that_was_replaced_takes_no_new_chain() -> None:
     at = scene(n_max=3)
     open_chain = at.letter()
