@@ -20,19 +20,23 @@ from escrow_lab.demo.stage import Stage
 from escrow_lab.demo.story import OFFICER
 
 
-async def export(stage: Stage, warrant_id: bytes, folder: Path) -> None:
-    """Write ``log/checkpoint``, ``log/tile/…``, ``log/vkeys`` and ``evidence/<warrant id>.json`` under ``folder``."""
+async def export(stage: Stage, warrant_id: bytes, folder: Path) -> int:
+    """Write ``log/checkpoint``, ``log/tile/…``, ``log/vkeys`` and ``evidence/<warrant id>.json`` under ``folder``.
+
+    The size of the log that was written: custodians may have logged their last denials after the story ended.
+    """
     head: Any = await stage.call("person/laboratory", "log", GetHead(0, 0))
     disk = await stage.stolen_disk("log")
-    _write_log(stage, disk, head.note, folder / "log")
+    size = _write_log(stage, disk, head.note, folder / "log")
     bundle = await stage.agency(OFFICER).read(lambda view: evidence(stage, view, warrant_id))
     path = folder / "evidence" / f"{warrant_id.hex()}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({**bundle, "checkpoint": head.note.decode()}, indent=1) + "\n", encoding="utf-8")
+    return size
 
 
-def _write_log(stage: Stage, disk: Read, note: bytes, folder: Path) -> None:
-    """The tree of the checkpoint as files that any web server can serve (c2sp.org/tlog-tiles)."""
+def _write_log(stage: Stage, disk: Read, note: bytes, folder: Path) -> int:
+    """The tree of the checkpoint as files that any web server can serve (c2sp.org/tlog-tiles); its size."""
     size = Checkpoint.parse(Note.parse(note).text).size
     entries = disk.records(LEAVES, start=0, limit=size)
     if len(entries) < size:
@@ -45,6 +49,7 @@ def _write_log(stage: Stage, disk: Read, note: bytes, folder: Path) -> None:
     vkeys = [stage.genesis.log.vkey, *stage.genesis.witnesses]
     (folder / "vkeys").write_text("".join(f"{vkey}\n" for vkey in vkeys), encoding="utf-8")
     (folder / "checkpoint").write_bytes(note)
+    return size
 
 
 def evidence(stage: Stage, view: Read, warrant_id: bytes) -> dict[str, Any]:

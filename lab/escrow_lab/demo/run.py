@@ -113,7 +113,7 @@ async def _tell(options: Options, work: Workload, folder: Path) -> Summary:
         summary = telling.result()
         summary.restarts = dict(restarts)
         if options.keep is not None:
-            await export(stage, tale.warrant_id, folder)
+            summary.log_size = await export(stage, tale.warrant_id, folder)
             (folder / "summary.json").write_text(json.dumps(summary.facts(), indent=2) + "\n", encoding="utf-8")
         narrator.summary(summary.facts())
         return summary
