@@ -1,6 +1,6 @@
 """The first half of the story: people talk, and everything arrives."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Final
 
 from escrow.errors import Reason, UnavailableError
@@ -32,23 +32,33 @@ def workload_time(ms: int) -> int:
 
 
 async def send_all(stage: Stage, work: Workload, narrator: Narrator) -> None:
-    """Every message in order, each at its time; who has mail reads it before writing."""
+    """Every message in order, each at its time. Whoever got mail reads it meanwhile, and before writing again."""
     total = len(work.messages)
     narrator.say("messages-begin", f"{total} messages are on their way.", total=total)
-    unread: set[str] = set()
+    reading: dict[str, Awaitable[None]] = {}
     for done, message in enumerate(work.messages, start=1):
         await stage.advance_to(lab_time(message.time))
-        sender = stage.device(message.source)
-        if message.source in unread:
-            await sender.run(Sync())
-            unread.discard(message.source)
-        await _say(stage, sender, message)
-        unread.add(message.target)
+        if message.source in reading:
+            await reading.pop(message.source)
+        await _say(stage, stage.device(message.source), message)
+        before = reading.get(message.target)
+        reading[message.target] = await stage.begin(_read(stage.device(message.target), before))
         narrator.progress(done, total, "messages")
-    late = [name for name in work.users if await _finish(stage, name)]
-    for name in work.users if late else sorted(unread):
-        await stage.device(name).run(Sync())
+    for each in reading.values():
+        await each
+    for name in work.users:
+        await _finish(stage, name)
+    # Once more for everybody: a relay that was away when somebody looked has mail now.
+    for each in [await stage.begin(_read(stage.device(name), None)) for name in work.users]:
+        await each
     narrator.say("messages-end", "Everybody has read their mail.")
+
+
+async def _read(device: Node, before: Awaitable[None] | None) -> None:
+    """Fetch mail, one fetch after the other."""
+    if before is not None:
+        await before
+    await device.run(Sync())
 
 
 async def _say(stage: Stage, sender: Node, message: Message) -> None:
@@ -67,15 +77,15 @@ def _unsent(view: Read) -> bool:
     return any(waiting) or any(isinstance(todo.call, Submit) for todo in outbox(view))
 
 
-async def _finish(stage: Stage, name: str) -> bool:
-    """See to it that nothing a user has said stays behind, and that nothing was refused; whether anything had to go."""
+async def _finish(stage: Stage, name: str) -> None:
+    """See to it that nothing a user has said stays behind, and that nothing was refused."""
     device, light = stage.device(name), LightView(stage.genesis)
-    for attempt in range(ATTEMPTS):
+    for _ in range(ATTEMPTS):
         status = await device.read(lambda view: report.status(view, light))
         if status.refused:
             raise UnavailableError(Reason.UNAVAILABLE, f"{name}: a message was refused, {status.refused[0]}")
         if not status.queued and not status.unanswered:
-            return attempt > 0
+            return
         await stage.pause()
         await device.run(Sync())
     raise UnavailableError(Reason.UNAVAILABLE, f"{name} cannot deliver its messages")

@@ -8,7 +8,7 @@ import asyncio
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -58,9 +58,14 @@ class ProcessStage:
         self._agencies: dict[str, Node] = {}
         self._transports: dict[str, GrpcTransport] = {}
         self._stores: list[SqliteStore] = []
+        self._begun: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        """Let go of stores and channels."""
+        """Let go of stores and channels, and of whatever was begun and nobody waits for any more."""
+        begun = list(self._begun)
+        for task in begun:
+            task.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
         for store in self._stores:
             await store.close()
         for transport in self._transports.values():
@@ -87,6 +92,13 @@ class ProcessStage:
     async def pause(self) -> None:
         """See ``Stage.pause``."""
         await asyncio.sleep(PAUSE)
+
+    async def begin(self, job: Coroutine[Any, Any, None]) -> Awaitable[None]:
+        """See ``Stage.begin``."""
+        task = asyncio.create_task(job)
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+        return task
 
     async def settle(self) -> None:
         """See ``Stage.settle``: first whoever logs something, then whoever follows the log."""

@@ -4,8 +4,8 @@ Besides what honest people do, a stage offers what the story's villains do: read
 into, act with a key that was misused, hand a device a delivery that its relay never accepted.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Coroutine, Sequence
+from typing import Any, Protocol
 
 from escrow.crypto.sign import SigningKey
 from escrow.ids import Millis
@@ -31,6 +31,10 @@ class Stage(Protocol):
 
     async def pause(self) -> None:
         """Give parts that are being started again a moment of real time; the deployment's clock stands still."""
+        ...
+
+    async def begin(self, job: Coroutine[Any, Any, None]) -> Awaitable[None]:
+        """Start ``job`` beside what follows. Await the result before relying on it: it raises what the job raised."""
         ...
 
     async def settle(self) -> None:

@@ -1,6 +1,6 @@
 """The stage of the World: all parties in this thread, no process, no socket, time as fast as it can be computed."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Coroutine, Generator, Sequence
 from typing import Any
 
 from escrow.crypto.sign import SigningKey
@@ -32,6 +32,11 @@ class WorldStage:
 
     async def pause(self) -> None:
         """See ``Stage.pause``: nothing here happens by itself."""
+
+    async def begin(self, job: Coroutine[Any, Any, None]) -> Awaitable[None]:
+        """See ``Stage.begin``: there is one thread, so it is done at once."""
+        await job
+        return _Done()
 
     async def settle(self) -> None:
         """See ``Stage.settle``."""
@@ -79,3 +84,10 @@ class WorldStage:
         """See ``Stage.log_size``."""
         head: Any = await self.call("person/laboratory", "log", GetHead(0, 0))
         return Checkpoint.parse(Note.parse(head.note).text).size
+
+
+class _Done:
+    """Something that has happened already."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        return iter(())  # type: ignore[return-value]
