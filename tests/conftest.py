@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, Verbosity, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Keys, proofs and whole runs are slow to draw and large; how slow depends on the machine. All other checks stay on.
 _SLOW_IS_NO_ERROR = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
 # Hypothesis would pick its own "ci" profile where it sees a CI; that one explores nothing new. Ours are chosen by name.
