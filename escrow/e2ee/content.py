@@ -1,37 +1,66 @@
-"""What is inside a message once all layers are off: for now, a line of text.
+"""What is inside a message once all layers are off: so far, a line of text.
 
-Padded, because whoever sees a body sees its length. The same bytes go into an escrowed body and into the session
-message of an un-escrowed conversation, so that the two differ in nothing but the escrow.
+Each kind of content is a type of its own. Padded, because whoever sees a body sees its length. The same bytes go into
+an escrowed body and into the session message of an un-escrowed conversation, so that the two differ in nothing but the
+escrow.
 """
+
+from typing import ClassVar, Final, Self
+
+from msgspec import Struct
 
 from escrow.e2ee.padding import pad, unpad
 from escrow.encoding import u8
 from escrow.errors import MalformedError, Reason
 from escrow.tags import T, Tag, fields
 
-TEXT = 0
-"""Kind of content: UTF-8 text."""
+
+class Text(Struct, frozen=True, tag="text"):
+    """What people write."""
+
+    KIND: ClassVar[int] = 0
+    text: str
+
+    def encode(self) -> bytes:
+        """UTF-8; ``MalformedError(CONTENT_INVALID)`` for half a surrogate pair."""
+        try:
+            return self.text.encode()
+        except UnicodeEncodeError as error:
+            raise MalformedError(error.reason, Reason.CONTENT_INVALID) from None
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Undo ``encode`` or raise ``MalformedError``."""
+        try:
+            return cls(data.decode())
+        except UnicodeDecodeError as error:
+            raise MalformedError(error.reason) from None
 
 
-def encode_text(text: str) -> bytes:
-    """Padded content ``T("content", kind u8, text)``.
+Content = Text
+"""The content of one message: a union, once there are more kinds than one."""
 
-    Raises ``RefusedError(TOO_LARGE)`` beyond 60 KiB, ``MalformedError(CONTENT_INVALID)`` for half a surrogate pair.
+_KINDS: Final[dict[bytes, type[Content]]] = {u8(kind.KIND): kind for kind in (Text,)}
+
+
+def encode_content(content: Content) -> bytes:
+    """Padded ``T("content", kind u8, data)``.
+
+    Raises ``RefusedError(TOO_LARGE)`` beyond 60 KiB, ``MalformedError(CONTENT_INVALID)`` for what has no encoding.
     """
-    try:
-        data = text.encode()
-    except UnicodeEncodeError as error:
-        raise MalformedError(error.reason, Reason.CONTENT_INVALID) from None
-    return pad(T(Tag.CONTENT, u8(TEXT), data))
+    return pad(T(Tag.CONTENT, u8(content.KIND), content.encode()))
 
 
-def decode_text(padded: bytes) -> str:
-    """Undo ``encode_text``; raise ``MalformedError(CONTENT_INVALID)`` for anything else."""
+def decode_content(padded: bytes) -> Content:
+    """Undo ``encode_content``; raise ``MalformedError(CONTENT_INVALID)`` for anything else."""
     try:
-        kind, text = fields(Tag.CONTENT, unpad(padded), 1, None)
-        decoded = text.decode()
-    except (MalformedError, UnicodeDecodeError):
-        raise MalformedError("content of another form", Reason.CONTENT_INVALID) from None
-    if kind != u8(TEXT):
-        raise MalformedError("content of an unknown kind", Reason.CONTENT_INVALID)
-    return decoded
+        kind, data = fields(Tag.CONTENT, unpad(padded), 1, None)
+        return _kind(kind).decode(data)
+    except MalformedError as error:
+        raise MalformedError(error.detail, Reason.CONTENT_INVALID) from None
+
+
+def _kind(number: bytes) -> type[Content]:
+    if number not in _KINDS:
+        raise MalformedError(f"content of an unknown kind, {number[0]}")
+    return _KINDS[number]

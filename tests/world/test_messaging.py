@@ -18,7 +18,7 @@ from escrow.capsule.header import ContentClass, Header, cap_hash
 from escrow.capsule.label import label_hash
 from escrow.capsule.receipt import Receipt, sign_frame
 from escrow.capsule.submission import SignedContent
-from escrow.e2ee.content import encode_text
+from escrow.e2ee.content import Text, encode_content
 from escrow.errors import EscrowError, Reason, UnavailableError
 from escrow.ids import Party
 from escrow.roles.calls import Call, EscrowDelivery, Fetch, Fetched, Reply, Submission, Submit
@@ -262,7 +262,7 @@ def _forge(at: Phones, item: EscrowDelivery, seed: Secret) -> EscrowDelivery:
     """What relay and agency can make together of a chain whose key they hold."""
     named, capped = label_hash(item.label), cap_hash(1, item.capsule)
     header = Header(named, capped, 0, bytes(16), ContentClass.CONTENT)
-    body = seal_body(message_key(seed, named, 0), header, encode_text("I confess"))
+    body = seal_body(message_key(seed, named, 0), header, encode_content(Text("I confess")))
     signed = SignedContent(named, capped, 0, body_id(body), item.env_root)
     receipt = replace(Receipt.decode(item.receipt), submit_hash=signed.hash).encode()
     due = at.world.now + at.world.genesis.mmd_ms

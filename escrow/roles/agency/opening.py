@@ -9,7 +9,7 @@ from escrow.capsule.receipt import Receipt
 from escrow.capsule.schemes import CommitteeContext, ShareRequest
 from escrow.committee.documents import ShareGeneration
 from escrow.crypto.hpke import RecipientKey
-from escrow.e2ee.content import decode_text
+from escrow.e2ee.content import decode_content
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.roles.agency.commands import OpenedItem
 from escrow.secret import Secret
@@ -72,7 +72,7 @@ def _open(item: Item, seed: Secret) -> OpenedItem:
         key = next_chain_key(key, label_hash, index)
     try:
         padded = open_body(message_key(key, label_hash, item.header.index), item.body)
-        return _shown(item, decode_text(padded), "")
+        return _shown(item, decode_content(padded).text, "")
     except EscrowError as error:
         return _not_opened(item, error.reason)
 

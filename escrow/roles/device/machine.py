@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from escrow.crypto.coins import Coins
 from escrow.crypto.kem import Kem, SystemKem
-from escrow.e2ee.content import encode_text
+from escrow.e2ee.content import Content, Text, encode_content
 from escrow.encoding import u64
 from escrow.errors import DeferredError, EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import Millis
@@ -89,21 +89,21 @@ class Device:
             case commands.Register(name=name):
                 return commands.Registered(enrolment.register(draft, self.genesis, name, now, draw), name)
             case commands.Send(to=to, mode=mode, text=text):
-                self._queue(draft, to, mode, text)
+                self._queue(draft, to, mode, Text(text))
             case commands.Sync():
                 self._incoming.fetch(draft)
             case _:
                 raise RefusedError(Reason.PERMISSION_DENIED, type(call).__name__)
         return Done()
 
-    def _queue(self, draft: Draft, to: str, mode: int, text: str) -> None:
+    def _queue(self, draft: Draft, to: str, mode: int, content: Content) -> None:
         if mode not in (PLAIN, ESCROW):
             raise RefusedError(Reason.USAGE, f"no mode {mode}")
-        for each in (to, text):
-            encode_text(each)  # what cannot be sent is refused before it is queued
+        for each in (Text(to), content):
+            encode_content(each)  # what cannot be sent is refused before it is queued
         me = load_me(draft)
         save_me(draft, replace(me, texts=me.texts + 1))
-        enqueue(draft, Queued(me.texts, to, mode, text))
+        enqueue(draft, Queued(me.texts, to, mode, content))
 
     def _hope_again(self, draft: Draft) -> None:
         self.view.hope_again(draft)

@@ -15,7 +15,7 @@ from escrow.capsule.receipt import Receipt
 from escrow.capsule.schemes import scheme_of
 from escrow.capsule.submission import SignedContent
 from escrow.committee.documents import CommitteeKey
-from escrow.e2ee.content import decode_text
+from escrow.e2ee.content import Content, decode_content
 from escrow.e2ee.keys import Identity
 from escrow.e2ee.pqxdh import SessionSecret, Used, respond
 from escrow.e2ee.roster import conv_tag, roster_root
@@ -151,10 +151,10 @@ class Receiver:
         if content.seed is None:
             raise RefusedError(Reason.INDEX_RANGE, "a chain of this policy ends with its first message")
         self._check_capsule(item, key, content.seed)
-        text = self._open(draft, item, checked, content.seed)
+        said = self._open(draft, item, checked, content.seed)
         confirm(draft, held)
         name, time = checked.sender_name, checked.receipt.ingest_time
-        return Shown(checked.sender.account, name, ESCROW, text, time, signed.body_id)
+        return Shown(checked.sender.account, name, ESCROW, said, time, signed.body_id)
 
     def show_plain(self, draft: Draft, sender: Identity, name: str, opened: bytes, now: Millis) -> Shown:
         """The content of an un-escrowed session message; the session alone proves who wrote it."""
@@ -162,14 +162,14 @@ class Receiver:
             mid, padded, *genesis = fields(Tag.PLAIN, opened, 16, None, None, optional=1)
         except MalformedError as error:
             raise MalformedError(error.detail, Reason.CONTENT_INVALID) from error
-        text = decode_text(padded)
+        content = decode_content(padded)
         me = load_me(draft)
         if genesis:
             confirm(draft, adopt(draft, self.genesis, me, sender, PLAIN, genesis[0]))
         else:
             for held in held_with(draft, sender.account, PLAIN):
                 confirm(draft, held)
-        return Shown(sender.account, name, PLAIN, text, now, mid)
+        return Shown(sender.account, name, PLAIN, content, now, mid)
 
     def _conversation(self, draft: Draft, me: Me, checked: Checked, content: EnvelopeContent) -> Held:
         """The conversation whose tag the label carries, taken over first if the envelope begins it."""
@@ -217,20 +217,20 @@ class Receiver:
         if again != item.capsule:
             raise RefusedError(Reason.CAPSULE_MISMATCH)
 
-    def _open(self, draft: Draft, item: EscrowDelivery, checked: Checked, seed: Secret) -> str:
+    def _open(self, draft: Draft, item: EscrowDelivery, checked: Checked, seed: Secret) -> Content:
         label, kind = checked.label, checked.header.content_class
         seen = b"seen/" + label.sender_account + u32(label.sender_device) + label.chain_id
         # SPEC RCV-9: a chain that was seen, or a body that its key does not open, is refused.
         if draft.get(seen) is not None:
             raise RefusedError(Reason.INDEX_REUSED)
-        text = decode_text(open_body(message_key(seed, checked.signed.label_hash, 0), item.body))
+        content = decode_content(open_body(message_key(seed, checked.signed.label_hash, 0), item.body))
         # SPEC RCV-10: content of another form or class, or a repetition that nobody asked for, is refused.
         if kind is ContentClass.RETRY:
             raise RefusedError(Reason.RETRY_UNSOLICITED)
         if kind is not ContentClass.CONTENT:
             raise RefusedError(Reason.CONTENT_INVALID, "text under another class of content")
         draft.put(seen, b"")
-        return text
+        return content
 
 
 def _content(opened: bytes) -> EnvelopeContent:

@@ -19,7 +19,7 @@ from escrow.capsule.schemes import scheme_of
 from escrow.capsule.submission import SignedContent
 from escrow.committee.documents import CommitteeKey
 from escrow.crypto.coins import Coins
-from escrow.e2ee.content import encode_text
+from escrow.e2ee.content import encode_content
 from escrow.e2ee.devices import DeviceList
 from escrow.e2ee.roster import conv_tag, member_salts, root_of_salts
 from escrow.e2ee.session import Session, seal
@@ -115,7 +115,7 @@ class Sender:
         coins: Coins,
     ) -> None:
         optional = [] if held.genesis is None else [held.genesis]
-        content = T(Tag.PLAIN, coins.take("mid", 16), encode_text(message.text), *optional)
+        content = T(Tag.PLAIN, coins.take("mid", 16), encode_content(message.content), *optional)
         envelopes = _envelopes(draft, held.peer, sessions, content, now, coins)
         _submit(draft, message, None, PlainSend(envelopes), coins)
 
@@ -135,7 +135,7 @@ class Sender:
         hedged, hedge = use_hedge(me.hedge, b"seed")
         seed = new_seed(hedged, coins.take("seed", 32), label)
         capsule = self._capsule(key, label, seed)
-        padded = encode_text(message.text)
+        padded = encode_content(message.content)
         hedged, hedge = use_hedge(hedge, b"mid")
         mid = message_id(hedged, coins.take("mid", 16), padded)
         save_me(draft, replace(me, hedge=hedge, chains=me.chains + 1))

@@ -21,6 +21,7 @@
 from msgspec import Struct
 
 from escrow.e2ee.bundle import PrekeySecret
+from escrow.e2ee.content import Content
 from escrow.e2ee.keys import IdentityKeys
 from escrow.e2ee.session import Session
 from escrow.encoding import number, u8, u32, u64
@@ -60,7 +61,7 @@ class Queued(Struct, frozen=True):
     number: int
     to: str
     mode: int
-    text: str
+    content: Content
     tries: int = 0
     waits: str = ""
 
@@ -81,9 +82,14 @@ class Shown(Struct, frozen=True):
     sender: bytes
     sender_name: str
     mode: int
-    text: str
+    content: Content
     time: int
     body_id: bytes
+
+    @property
+    def text(self) -> str:
+        """What people read."""
+        return self.content.text
 
 
 class Deferred(Struct, frozen=True):

@@ -16,7 +16,7 @@ from escrow.capsule.receipt import Receipt, sign_frame
 from escrow.capsule.schemes import ShareRequest, scheme_of
 from escrow.capsule.submission import SignedContent
 from escrow.crypto.group import Scalar
-from escrow.e2ee.content import encode_text
+from escrow.e2ee.content import Text, encode_content
 from escrow.errors import EscrowError
 from escrow.ids import Party
 from escrow.node import Node
@@ -118,7 +118,7 @@ class Forgery:
         header = Header(
             named, cap_hash(Label.decode(item.label).suite, item.capsule), 0, bytes(16), ContentClass.CONTENT
         )
-        body = seal_body(message_key(seed, named, 0), header, encode_text(text))
+        body = seal_body(message_key(seed, named, 0), header, encode_content(Text(text)))
         return cls(item.label, item.capsule, body, item.device_sig)
 
 

@@ -18,7 +18,7 @@ from escrow.capsule.receipt import Receipt, sign_frame
 from escrow.capsule.schemes import scheme_of
 from escrow.capsule.submission import SignedContent
 from escrow.crypto.sign import SigningKey
-from escrow.e2ee.content import encode_text
+from escrow.e2ee.content import Text, encode_content
 from escrow.e2ee.roster import conv_tag, roster_root
 from escrow.e2ee.session import Session, seal
 from escrow.ids import Party
@@ -204,7 +204,7 @@ class Phones:
         capped = cap_hash(lie.label.get("suite", policy.suite), capsule)
         header = changed(Header(named, capped, 0, bytes(16), ContentClass.CONTENT), lie.header)
         mk = Secret(lie.key(message_key(seed, named, 0).expose()))
-        body = lie.body(seal_body(mk, header, lie.padded(encode_text(text))))
+        body = lie.body(seal_body(mk, header, lie.padded(encode_content(Text(text)))))
         said = EnvelopeContent(ESCROW, named, capped, header.index, body_id(body), seed, None)
         content = changed(said, lie.content).encode()
         plaintext = lie.plaintext(content)

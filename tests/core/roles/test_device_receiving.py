@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from escrow.capsule.body import Body
 from escrow.capsule.header import ContentClass
 from escrow.crypto.sign import SigningKey
-from escrow.e2ee.content import encode_text
+from escrow.e2ee.content import Text, encode_content
 from escrow.e2ee.session import seal
 from escrow.errors import MalformedError
 from escrow.ids import Party
@@ -244,7 +244,8 @@ def plain(at: Phones, plaintext: bytes, *, mode: int = PLAIN) -> PlainDelivery:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", T(Tag.PLAIN, bytes(16), b"unpadded"), T(Tag.PLAIN, bytes(16), encode_text("x"), b"no genesis")]
+    "content",
+    [b"", T(Tag.PLAIN, bytes(16), b"unpadded"), T(Tag.PLAIN, bytes(16), encode_content(Text("x")), b"no genesis")],
 )
 def test_bad_content_of_an_unescrowed_message_is_refused_and_names_nobody(at: Phones, content: bytes) -> None:
     before = at.state("bob", *OPENED)
@@ -254,7 +255,7 @@ def test_bad_content_of_an_unescrowed_message_is_refused_and_names_nobody(at: Ph
 
 
 def test_an_escrowed_session_opens_nothing_of_the_unescrowed_one(at: Phones) -> None:
-    content = T(Tag.PLAIN, bytes(16), encode_text("switched"))
+    content = T(Tag.PLAIN, bytes(16), encode_content(Text("switched")))
     at.deliver("bob", plain(at, content, mode=ESCROW))
     assert at.status("bob").deferred == ("ENVELOPE_INVALID",)
     at.deliver("bob", plain(at, content))
