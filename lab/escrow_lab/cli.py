@@ -13,8 +13,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--trace", type=_FILE, metavar="FILE", help="Messages as 'source target unix_seconds' lines (SNAP format)."
 )
+@click.option("--chat", type=_FILE, multiple=True, metavar="FILE", help="An export of a messenger; may be repeated.")
 @click.option("--texts", type=_FILE, metavar="FILE", help="One text a line, or 'label<TAB>text'.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Send the first N messages of the trace.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Send only the first N messages.")
 @click.option("--target", metavar="USER", help="Whom the warrant is on; default: the busiest sender.")
 @click.option("--from", "start", type=click.IntRange(min=0), metavar="T", help="Start of the window, trace seconds.")
 @click.option(
@@ -27,6 +28,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 def demo(
     trace: Path | None,
+    chat: tuple[Path, ...],
     texts: Path | None,
     limit: int | None,
     target: str | None,
@@ -45,4 +47,4 @@ def demo(
     from escrow_lab.demo.run import Options, run
 
     click.echo(BANNER, err=True)
-    return run(Options(trace, texts, limit, target, start, end, seed, as_json, keep))
+    return run(Options(trace, chat, texts, limit, target, start, end, seed, as_json, keep))

@@ -141,7 +141,7 @@ def test_unusable_input_is_named_before_anything_starts(
 def test_what_is_about_a_trace_needs_one(doublelock: Command, option: str) -> None:
     said = doublelock("demo", option, "3")
     assert said.code == Kind.USAGE
-    assert f"{option} goes with --trace" in said.err
+    assert f"{option} goes with --trace or --chat" in said.err
 
 
 def test_texts_that_cannot_be_sent_are_named_with_their_line(doublelock: Command, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from escrow.errors import Kind, MalformedError, Reason
 from escrow.ids import Party
 from escrow.rpc.home import Home
 from escrow.world.founding import HOUR, Terms
+from escrow_lab.demo.chat_export import read_chat
 from escrow_lab.demo.export import export
 from escrow_lab.demo.fleet import Fleet
 from escrow_lab.demo.interruption import Interruption
@@ -27,7 +28,7 @@ from escrow_lab.demo.process_stage import ProcessStage
 from escrow_lab.demo.story import Story
 from escrow_lab.demo.summary import Summary
 from escrow_lab.demo.trace import read_texts, read_trace
-from escrow_lab.demo.workload import Workload, from_trace, story
+from escrow_lab.demo.workload import Workload, from_trace, story, under_warrant
 from escrow_server.deployment import ensure
 
 
@@ -36,6 +37,7 @@ class Options:
     """What was asked for on the command line."""
 
     trace: Path | None
+    chat: tuple[Path, ...]
     texts: Path | None
     limit: int | None
     target: str | None
@@ -61,11 +63,15 @@ def run(options: Options) -> int:
 
 def plan(options: Options) -> Workload:
     """The workload; ``MalformedError(USAGE)`` for options that contradict each other or files that cannot be read."""
+    if options.chat and (options.trace or options.texts):
+        raise MalformedError("--chat brings its own messages: it goes without --trace and --texts", Reason.USAGE)
     texts = None if options.texts is None else read_texts(options.texts)
+    target, start, end = options.target, options.start, options.end
+    if options.chat:
+        return under_warrant(read_chat(options.chat, options.limit), target=target, start=start, end=end)
     if options.trace is not None:
         trace = read_trace(options.trace, options.limit)
-        chosen = {"target": options.target, "start": options.start, "end": options.end}
-        return from_trace(trace, texts, **chosen, seed=options.seed)  # type: ignore[arg-type]
+        return from_trace(trace, texts, target=target, start=start, end=end, seed=options.seed)
     for name, value in (
         ("limit", options.limit),
         ("target", options.target),
@@ -73,7 +79,7 @@ def plan(options: Options) -> Workload:
         ("to", options.end),
     ):
         if value is not None:
-            raise MalformedError(f"--{name} goes with --trace", Reason.USAGE)
+            raise MalformedError(f"--{name} goes with --trace or --chat", Reason.USAGE)
     return story(options.seed, texts)
 
 

@@ -58,7 +58,7 @@ def read_texts(path: Path) -> tuple[str, ...]:
     Raises ``MalformedError(USAGE)`` naming file and line of a text that no message can hold.
     """
     texts = []
-    for place, line in _lines(path):
+    for place, line in lines_of(path):
         _, tab, text = line.partition("\t")
         chosen = (text if tab else line).strip()
         if len(chosen.encode()) > MAX_TEXT:
@@ -71,7 +71,7 @@ def read_texts(path: Path) -> tuple[str, ...]:
 
 
 def _rows(path: Path) -> Iterator[Row]:
-    for place, line in _lines(path):
+    for place, line in lines_of(path):
         if not line.strip():
             continue
         columns = line.split()
@@ -84,7 +84,8 @@ def _rows(path: Path) -> Iterator[Row]:
             raise MalformedError(f"{path}, line {place}: not 'source target unix_seconds'", Reason.USAGE)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text file with their numbers; ``MalformedError(USAGE)`` if it cannot be read."""
     try:
         with path.open(encoding="utf-8", newline=None) as file:
             for place, line in enumerate(file, start=1):

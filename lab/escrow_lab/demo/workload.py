@@ -74,24 +74,42 @@ def from_trace(
 
     Without ``target`` the busiest sender, without ``start`` and ``end`` the middle third of the time range.
     """
-    rows = trace.rows
-    first, last = rows[0].time, rows[-1].time
+    draw = random.Random(seed)
+    said = texts or [draw.choice(DEFAULT_TEXTS) for _ in trace.rows]
+    messages = [
+        Message(row.time, row.source, row.target, ESCROW, said[place % len(said)])
+        for place, row in enumerate(trace.rows)
+    ]
+    return under_warrant(messages, target=target, start=start, end=end, skipped_self=trace.skipped_self)
+
+
+def under_warrant(
+    messages: Sequence[Message],
+    *,
+    target: str | None = None,
+    start: int | None = None,
+    end: int | None = None,
+    skipped_self: int = 0,
+) -> Workload:
+    """Messages in order of time, under a warrant as ``from_trace`` chooses it.
+
+    Raises ``MalformedError(USAGE)`` if nothing is escrowed, the window is empty, or the target sends nothing escrowed.
+    """
+    escrowed = [message for message in messages if message.mode == ESCROW]
+    if not escrowed:
+        raise MalformedError("no message is escrowed, so there is nothing that a warrant could open", Reason.USAGE)
+    first, last = messages[0].time, messages[-1].time
     third = (last - first) // 3
     start = first + third if start is None else start
     end = max(first + 2 * third, start + 1) if end is None else end
     if start >= end:
         raise MalformedError(f"the window from {start} to {end} is empty", Reason.USAGE)
-    senders = Counter(row.source for row in rows)
+    senders = Counter(message.source for message in escrowed)
     if target is None:
-        target = _busiest(senders, Counter(row.source for row in rows if start <= row.time < end))
+        target = _busiest(senders, Counter(message.source for message in escrowed if start <= message.time < end))
     elif target not in senders:
-        raise MalformedError(f"'{target}' sends nothing in this trace", Reason.USAGE)
-    draw = random.Random(seed)
-    said = texts or [draw.choice(DEFAULT_TEXTS) for _ in rows]
-    messages = tuple(
-        Message(row.time, row.source, row.target, ESCROW, said[place % len(said)]) for place, row in enumerate(rows)
-    )
-    return Workload(messages, target, start, end, trace.skipped_self)
+        raise MalformedError(f"'{target}' sends nothing that is escrowed", Reason.USAGE)
+    return Workload(tuple(messages), target, start, end, skipped_self)
 
 
 def story(seed: int = 0, texts: Sequence[str] | None = None) -> Workload:
