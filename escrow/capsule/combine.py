@@ -75,7 +75,7 @@ def _culprits(
     found = set()
     for index, share in shares.items():
         try:
-            scheme.verify_share(request, generation.share_key(index), index, share)
+            scheme.verify_share(request, generation.share_key(request.ctx.group, index), index, share)
         except EscrowError:
             found.add(index)
     return frozenset(found)

@@ -4,11 +4,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final, Self
 
+from escrow.crypto.suites import SUITES
 from escrow.encoding import number, u8, u16, u32, u64
 from escrow.errors import MalformedError
 from escrow.tags import T, Tag, fields
 
-SUITES: Final = {1: "tdh2-ed25519"}
 """Suite number -> scheme name."""
 
 ESCROWED: Final = 1
@@ -75,7 +75,7 @@ class Label:
             number(chain_no),
             number(most),
         )
-        if label.suite not in SUITES or label.mode != ESCROWED or not 1 <= label.n_max <= MOST_IN_CHAIN:
+        if label.suite not in SUITES.values() or label.mode != ESCROWED or not 1 <= label.n_max <= MOST_IN_CHAIN:
             raise MalformedError("a label with a suite, mode or chain length that does not exist")
         return label
 

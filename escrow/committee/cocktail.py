@@ -1,8 +1,8 @@
-"""COCKTAIL(Ed25519, SHA-512), the cryptography of a key generation: commitments, proofs, encrypted shares, transcript.
+"""COCKTAIL with SHA-512, the cryptography of a key generation: commitments, proofs, encrypted shares, transcript.
 
 Not the run: who speaks when, what is logged and who is blamed is ``dkg``. Follows c2sp.org/cocktail-dkg v0.2.1 and its
 published vectors; where the two disagree, the vectors count: the text encodes ECDH results as ristretto255, the
-vectors as RFC 8032 points.
+vectors as RFC 8032 points. Over ristretto255 the two agree.
 """
 
 import hashlib
@@ -11,23 +11,37 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from escrow.crypto.aead import TAG_SIZE, xopen, xseal
-from escrow.crypto.group import SIZE, Point, Scalar, base_mul, scalar_from_wide
+from escrow.crypto.group import SIZE, Group, Point, Scalar, scalar_from_wide
 from escrow.crypto.sharing import Polynomial, evaluate_commitments, verify_share
 from escrow.encoding import u64
 from escrow.errors import MalformedError, Reason, RefusedError
 
-SUITE: Final = b"COCKTAIL(Ed25519, SHA-512)"
 PROOF_SIZE: Final = 64
 CIPHERTEXT_SIZE: Final = SIZE + TAG_SIZE
 """An encrypted share without payload."""
 
-_PREFIX: Final = b"COCKTAIL-DKG-Ed25519-SHA512-"
+_NAMES: Final = {"edwards25519": b"Ed25519", "ristretto255": b"Ristretto255"}
+"""How COCKTAIL calls the groups."""
 
 
-def session_context(session: bytes, transports: Sequence[bytes]) -> bytes:
-    """The 64 bytes that bind everything below to one run among the holders of these keys, in their order."""
-    parts = (b"COCKTAIL-DKG-CONTEXT", u64(len(session)), session, u64(len(SUITE)), SUITE)
-    return hashlib.sha512(b"".join((*parts, _u32le(len(transports)), *transports))).digest()
+def suite_name(group: Group) -> bytes:
+    """How COCKTAIL calls its suite over ``group``."""
+    return b"COCKTAIL(" + _NAMES[group.name] + b", SHA-512)"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What binds everything below to one run: the group, and 64 bytes over session, suite and transport keys."""
+
+    group: Group
+    value: bytes
+
+    @classmethod
+    def of(cls, group: Group, session: bytes, transports: Sequence[bytes]) -> Self:
+        """The context of a run among the holders of these keys, in their order."""
+        suite = suite_name(group)
+        parts = (b"COCKTAIL-DKG-CONTEXT", u64(len(session)), session, u64(len(suite)), suite)
+        return cls(group, hashlib.sha512(b"".join((*parts, _u32le(len(transports)), *transports))).digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +65,24 @@ class Commitment:
         points = tuple(data[at : at + SIZE] for at in range(0, end, SIZE))
         return cls(points, data[end : end + PROOF_SIZE], data[end + PROOF_SIZE :])
 
-    def decoded(self) -> tuple[Point, ...]:
-        """The commitments as points; ``MalformedError`` if one is not of the subgroup."""
-        return tuple(Point.decode(point) for point in self.points)
+    def decoded(self, group: Group) -> tuple[Point, ...]:
+        """The commitments as points; ``MalformedError`` if one is not of ``group``."""
+        return tuple(group.decode(point) for point in self.points)
 
 
-def commit(context: bytes, polynomial: Polynomial, ephemeral: Scalar) -> Commitment:
+def commit(context: Context, polynomial: Polynomial, ephemeral: Scalar) -> Commitment:
     """The public part of a dealing."""
-    points = tuple(point.encode() for point in polynomial.commitments())
-    public = base_mul(ephemeral).encode()
-    proof = schnorr_sign(polynomial.coefficients[0], context + b"".join(points) + public)
+    points = tuple(point.encode() for point in polynomial.commitments(context.group))
+    public = context.group.base_mul(ephemeral).encode()
+    proof = schnorr_sign(context.group, polynomial.coefficients[0], context.value + b"".join(points) + public)
     return Commitment(points, proof, public)
 
 
-def verify_commitment(context: bytes, dealt: Commitment) -> None:
+def verify_commitment(context: Context, dealt: Commitment) -> None:
     """Raise ``MalformedError`` or ``RefusedError`` unless the points are good and the dealer knows f(0)."""
-    first, *_ = dealt.decoded()
-    Point.decode(dealt.ephemeral)
-    schnorr_verify(first, context + b"".join(dealt.points) + dealt.ephemeral, dealt.proof)
+    first, *_ = dealt.decoded(context.group)
+    context.group.decode(dealt.ephemeral)
+    schnorr_verify(first, context.value + b"".join(dealt.points) + dealt.ephemeral, dealt.proof)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,43 +99,45 @@ class Pair:
 class Route:
     """The public keys between which one share travels: the dealer's two, the recipient's one."""
 
+    group: Group
     ephemeral: bytes
     dealer: bytes
     recipient: bytes
 
     def from_dealer(self, ephemeral: Scalar, transport: Scalar) -> Pair:
         """The pair as the dealer computes it."""
-        recipient = Point.decode(self.recipient)
+        recipient = self.group.decode(self.recipient)
         return Pair(ephemeral * recipient, transport * recipient)
 
     def from_recipient(self, transport: Scalar) -> Pair:
         """The pair as the recipient computes it."""
-        return Pair(transport * Point.decode(self.ephemeral), transport * Point.decode(self.dealer))
+        (_, ephemeral), (_, static) = (self.group.decode_times(key, transport) for key in (self.ephemeral, self.dealer))
+        return Pair(ephemeral, static)
 
 
-def encrypt_share(context: bytes, route: Route, pair: Pair, share: Scalar, payload: bytes = b"") -> bytes:
+def encrypt_share(context: Context, route: Route, pair: Pair, share: Scalar, payload: bytes = b"") -> bytes:
     """``|payload| + 48`` bytes. Key and nonce are single use: the dealer's ephemeral key is."""
     key, nonce = _share_key(context, route, pair)
     return xseal(key, nonce, share.encode() + payload, b"")
 
 
-def decrypt_share(context: bytes, route: Route, pair: Pair, ciphertext: bytes) -> tuple[Scalar, bytes]:
+def decrypt_share(context: Context, route: Route, pair: Pair, ciphertext: bytes) -> tuple[Scalar, bytes]:
     """The share and the payload; ``RefusedError(DEALING_INVALID)`` or ``MalformedError`` if there is none."""
     key, nonce = _share_key(context, route, pair)
     plaintext = xopen(key, nonce, ciphertext, b"", Reason.DEALING_INVALID)
     return Scalar.decode(plaintext[:SIZE]), plaintext[SIZE:]
 
 
-def open_share(context: bytes, route: Route, pair: Pair, index: int, dealt: Commitment, ciphertext: bytes) -> Scalar:
+def open_share(context: Context, route: Route, pair: Pair, index: int, dealt: Commitment, ciphertext: bytes) -> Scalar:
     """Decrypt the share of recipient ``index`` and check it against the dealer's commitments."""
     share, _ = decrypt_share(context, route, pair, ciphertext)
-    verify_share(dealt.decoded(), index, share, Reason.DEALING_INVALID)
+    verify_share(dealt.decoded(context.group), index, share, Reason.DEALING_INVALID)
     return share
 
 
-def joint_commitments(dealings: Sequence[Commitment]) -> tuple[Point, ...]:
+def joint_commitments(group: Group, dealings: Sequence[Commitment]) -> tuple[Point, ...]:
     """Commitments to the sum of all polynomials; the first one is the joint public key."""
-    first, *rest = (dealt.decoded() for dealt in dealings)
+    first, *rest = (dealt.decoded(group) for dealt in dealings)
     joint = list(first)
     for points in rest:
         joint = [have + more for have, more in zip(joint, points, strict=True)]
@@ -134,10 +150,11 @@ def verification_share(joint: Sequence[Point], index: int) -> Point:
 
 
 def transcript_hash(
-    context: bytes, transports: Sequence[bytes], dealings: Sequence[Commitment], extension: bytes
+    context: Context, transports: Sequence[bytes], dealings: Sequence[Commitment], extension: bytes
 ) -> bytes:
     """SHA-512 over everything public in the run; equal for two parties only if all they saw was equal."""
-    head = (_u64le(len(SUITE)), SUITE, _u64le(len(context)), context)
+    suite = suite_name(context.group)
+    head = (_u64le(len(suite)), suite, _u64le(len(context.value)), context.value)
     sizes = (_u32le(len(transports)), _u32le(len(dealings[0].points)))
     points = (b"".join(dealt.points) for dealt in dealings)
     proofs = (dealt.proof for dealt in dealings)
@@ -146,14 +163,14 @@ def transcript_hash(
     return hashlib.sha512(b"".join((*head, *sizes, *transports, *points, *proofs, *ephemerals, *tail))).digest()
 
 
-def schnorr_sign(secret: Scalar, message: bytes) -> bytes:
+def schnorr_sign(group: Group, secret: Scalar, message: bytes) -> bytes:
     """R 32 ‖ z 32, with a deterministic nonce. For proofs of possession in a run, never for signatures of people."""
-    public = base_mul(secret).encode()
-    nonce = _hash_to_scalar(b"NONCE", secret.encode() + message)
+    public = group.base_mul(secret).encode()
+    nonce = _hash_to_scalar(group, b"NONCE", secret.encode() + message)
     if nonce.is_zero:
         raise AssertionError("a nonce of zero would reveal the secret")
-    commitment = base_mul(nonce).encode()
-    challenge = _hash_to_scalar(b"H7", commitment + public + message)
+    commitment = group.base_mul(nonce).encode()
+    challenge = _hash_to_scalar(group, b"H7", commitment + public + message)
     return commitment + (nonce + challenge * secret).encode()
 
 
@@ -161,21 +178,27 @@ def schnorr_verify(public: Point, message: bytes, proof: bytes) -> None:
     """Raise ``RefusedError(DEALING_INVALID)`` or ``MalformedError`` unless the prover knew log ``public``."""
     if len(proof) != PROOF_SIZE:
         raise MalformedError(f"a proof of possession has {PROOF_SIZE} bytes")
-    commitment, response = Point.decode(proof[:SIZE]), Scalar.decode(proof[SIZE:])
-    challenge = _hash_to_scalar(b"H7", proof[:SIZE] + public.encode() + message)
-    if base_mul(response) != commitment + challenge * public:
+    group = public.group
+    commitment, response = group.decode(proof[:SIZE]), Scalar.decode(proof[SIZE:])
+    challenge = _hash_to_scalar(group, b"H7", proof[:SIZE] + public.encode() + message)
+    if group.base_mul(response) != commitment + challenge * public:
         raise RefusedError(Reason.DEALING_INVALID, "the proof of possession does not hold")
 
 
-def _share_key(context: bytes, route: Route, pair: Pair) -> tuple[bytes, bytes]:
+def _share_key(context: Context, route: Route, pair: Pair) -> tuple[bytes, bytes]:
     shared = pair.ephemeral.encode() + pair.static.encode()
     keys = route.ephemeral + route.dealer + route.recipient
-    okm = hashlib.sha512(_PREFIX + b"H6" + shared + keys + _u64le(len(context)) + context).digest()
+    bound = _u64le(len(context.value)) + context.value
+    okm = hashlib.sha512(_prefix(context.group) + b"H6" + shared + keys + bound).digest()
     return okm[:32], okm[32:56]
 
 
-def _hash_to_scalar(use: bytes, data: bytes) -> Scalar:
-    return scalar_from_wide(hashlib.sha512(_PREFIX + use + data).digest())
+def _hash_to_scalar(group: Group, use: bytes, data: bytes) -> Scalar:
+    return scalar_from_wide(hashlib.sha512(_prefix(group) + use + data).digest())
+
+
+def _prefix(group: Group) -> bytes:
+    return b"COCKTAIL-DKG-" + _NAMES[group.name] + b"-SHA512-"
 
 
 def _u32le(value: int) -> bytes:

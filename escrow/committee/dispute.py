@@ -12,7 +12,7 @@ from enum import IntEnum, unique
 from typing import Self
 
 from escrow.committee import cocktail, messages
-from escrow.committee.cocktail import CIPHERTEXT_SIZE, Commitment, Pair, Route
+from escrow.committee.cocktail import CIPHERTEXT_SIZE, Commitment, Context, Pair, Route
 from escrow.crypto import dleq
 from escrow.crypto.group import SIZE, Point, Scalar
 from escrow.encoding import number, u8, u32
@@ -54,11 +54,14 @@ class Matter:
     """What an UNSOUND dispute is about, all of it public: one ciphertext from one dealer to one recipient."""
 
     session: bytes
-    context: bytes
+    context: Context
     route: Route
     dealer: int
     recipient: int
     dealt: Commitment
+
+    def _decode(self, point: bytes) -> Point:
+        return self.context.group.decode(point)
 
     @property
     def _statement(self) -> tuple[bytes, ...]:
@@ -66,9 +69,9 @@ class Matter:
 
     def accuse(self, transport: Scalar, ciphertext: bytes, coins: bytes) -> bytes:
         """Evidence: ciphertext 48 ‖ two points 64 ‖ two proofs 128 that they belong to the transport key."""
-        pair, mine = self.route.from_recipient(transport), Point.decode(self.route.recipient)
+        pair, mine = self.route.from_recipient(transport), self._decode(self.route.recipient)
         proofs = b"".join(
-            dleq.prove(transport, Point.decode(theirs), mine, shared, self._statement, coins)
+            dleq.prove(transport, self._decode(theirs), mine, shared, self._statement, coins)
             for theirs, shared in ((self.route.ephemeral, pair.ephemeral), (self.route.dealer, pair.static))
         )
         return ciphertext + pair.ephemeral.encode() + pair.static.encode() + proofs
@@ -94,12 +97,12 @@ class Matter:
         if len(evidence) != CIPHERTEXT_SIZE + 2 * SIZE + 2 * dleq.PROOF_SIZE:
             raise MalformedError("not evidence of an unsound share")
         ciphertext, rest = evidence[:CIPHERTEXT_SIZE], evidence[CIPHERTEXT_SIZE:]
-        pair = Pair(Point.decode(rest[:SIZE]), Point.decode(rest[SIZE : 2 * SIZE]))
-        proofs, mine = rest[2 * SIZE :], Point.decode(self.route.recipient)
+        pair = Pair(self._decode(rest[:SIZE]), self._decode(rest[SIZE : 2 * SIZE]))
+        proofs, mine = rest[2 * SIZE :], self._decode(self.route.recipient)
         shown = (
             (self.route.ephemeral, pair.ephemeral, proofs[: dleq.PROOF_SIZE]),
             (self.route.dealer, pair.static, proofs[dleq.PROOF_SIZE :]),
         )
         for theirs, shared, proof in shown:
-            dleq.verify(mine, Point.decode(theirs), shared, proof, self._statement)
+            dleq.verify(mine, self._decode(theirs), shared, proof, self._statement)
         return ciphertext, pair

@@ -32,7 +32,7 @@ from escrow.committee.messages import (
 )
 from escrow.committee.record import Record, Stage
 from escrow.crypto.coins import Coins
-from escrow.crypto.group import Scalar, base_mul
+from escrow.crypto.group import Scalar
 from escrow.crypto.sharing import random_polynomial
 from escrow.crypto.sign import SigningKey
 from escrow.encoding import expect, u32
@@ -86,8 +86,9 @@ def begin(
         proof_coins=Secret(stream.take("dispute", 32)),
         received=(b"",) * proposal.n,
     )
-    proof = cocktail.schnorr_sign(transport, possession(record.session, index))
-    return state, (_log(state, Kind.DKG_TRANSPORT, base_mul(transport).encode() + proof),)
+    group = proposal.group
+    proof = cocktail.schnorr_sign(group, transport, possession(record.session, index))
+    return state, (_log(state, Kind.DKG_TRANSPORT, group.base_mul(transport).encode() + proof),)
 
 
 def on_entry(state: DkgState, identity: SigningKey, kind: Kind, submitter: bytes, payload: bytes, now: int) -> Step:
@@ -183,7 +184,7 @@ def _deal(state: DkgState) -> DkgState:
     commitment = cocktail.commit(context, polynomial, ephemeral)
     dealt = []
     for index, recipient in enumerate(keys, start=1):
-        route = Route(commitment.ephemeral, keys[state.index - 1], recipient)
+        route = Route(context.group, commitment.ephemeral, keys[state.index - 1], recipient)
         pair = route.from_dealer(ephemeral, transport)
         dealt.append(cocktail.encrypt_share(context, route, pair, polynomial.evaluate(index)))
     state = replace(state, dealing=None, commitment=commitment.encode(), dealt=tuple(dealt))
@@ -216,7 +217,8 @@ def _collect(state: DkgState, identity: SigningKey) -> Step:
             return _dispute(state, [Dispute(Ground.UNSOUND, dealer, evidence)])
         total = total + share
     key, generation = record.outcome.key, record.outcome.generation
-    if base_mul(total) != generation.share_key(state.index):
+    group = record.proposal.group
+    if group.base_mul(total) != generation.share_key(group, state.index):
         raise AssertionError("the sum of verified shares is the committed one")
     # The order matters: once anybody can see the certificate, nobody can take the transport key any more.
     state = replace(state, transport=None, received=(), share=Secret(total.encode()))

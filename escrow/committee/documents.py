@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Final, Self
 
 from escrow.crypto import sign
-from escrow.crypto.group import Point
-from escrow.crypto.h2c import hash_to_curve
+from escrow.crypto.group import SIZE, Group, Point
+from escrow.crypto.suites import group_of
 from escrow.encoding import expect, join, number, split, u16, u32, u64
 from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.tags import T, Tag, digest, fields
@@ -24,12 +24,15 @@ MOST_MEMBERS: Final = 255
 TRANSCRIPT_SIZE: Final = 64
 """The hash of a transcript is SHA-512, as COCKTAIL-DKG has it."""
 
-_GAMMA_DST: Final = b"ESCROW-V1-TDH2-GAMMA_edwards25519_XMD:SHA-512_ELL2_RO_"
+_GAMMA_DOMAINS: Final = {
+    "edwards25519": b"ESCROW-V1-TDH2-GAMMA_edwards25519_XMD:SHA-512_ELL2_RO_",
+    "ristretto255": b"ESCROW-V1-TDH2-GAMMA_ristretto255_XMD:SHA-512_R255MAP_RO_",
+}
 
 
 def second_generator(proposal_hash: bytes, public: Point) -> Point:
     """Ḡ, whose discrete logarithm nobody knows. Everybody recomputes it; nobody takes it on trust."""
-    return hash_to_curve(T(Tag.GAMMA, proposal_hash, public.encode()), _GAMMA_DST)
+    return public.group.hash(T(Tag.GAMMA, proposal_hash, public.encode()), _GAMMA_DOMAINS[public.group.name])
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,11 @@ class CommitteeProposal:
     def n(self) -> int:
         """How many custodians there are."""
         return len(self.members)
+
+    @property
+    def group(self) -> Group:
+        """Where its key will live; ``RefusedError(SUITE_MISMATCH)`` if this machine cannot calculate there."""
+        return group_of(self.suite)
 
     @cached_property
     def hash(self) -> bytes:
@@ -104,8 +112,6 @@ class CommitteeKey:
         """Read strictly; proves nothing yet: ``verify_key`` does."""
         widths = 32, 32, 32, 8, TRANSCRIPT_SIZE, None
         proposal_hash, public, gamma, retire_at, transcript, signatures = fields(Tag.COMMITTEE_KEY, data, *widths)
-        for point in (public, gamma):
-            Point.decode(point)
         return cls(proposal_hash, public, gamma, number(retire_at), transcript, _signatures(signatures))
 
 
@@ -113,7 +119,7 @@ def verify_key(key: CommitteeKey, proposal: CommitteeProposal) -> None:
     """Raise ``RefusedError(COMMITTEE_UNAUTHORISED)`` unless *all* custodians of ``proposal`` certified ``key``."""
     if key.proposal_hash != proposal.hash:
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the key belongs to another proposal")
-    if key.gamma != second_generator(key.proposal_hash, Point.decode(key.public)).encode():
+    if key.gamma != second_generator(key.proposal_hash, proposal.group.decode(key.public)).encode():
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the second generator is not the derived one")
     _all_signed(proposal.members, key.statement, key.certificate)
 
@@ -146,11 +152,11 @@ class ShareGeneration:
         """What every member signs once it has stored its share and erased its transport key."""
         return T(Tag.SHARE_ACK, self.hash)
 
-    def share_key(self, index: int) -> Point:
-        """h_i of member ``index``; ``MalformedError`` for an index that is not 1..n."""
+    def share_key(self, group: Group, index: int) -> Point:
+        """h_i of member ``index``; ``MalformedError`` for an index that is not 1..n, or for no point of ``group``."""
         if not 1 <= index <= self.n:
             raise MalformedError(f"{index} is not the index of a member")
-        return Point.decode(self.verification[index - 1])
+        return group.decode(self.verification[index - 1])
 
     def encode(self) -> bytes:
         """``T("share-generation", committee_key_hash, g u32, n u32, t u32, members, h_1..h_n, signatures)``."""
@@ -163,7 +169,7 @@ class ShareGeneration:
         keys = _members(members, number(n), number(t))
         verification = _exactly(split(shares, most=MOST_MEMBERS), number(n), "verification shares")
         for share in verification:
-            Point.decode(share)
+            expect(share, SIZE, "a verification share")
         return cls(key_hash, number(g), keys, number(t), verification, _signatures(signatures))
 
     def _agreed(self) -> tuple[bytes, ...]:
@@ -184,6 +190,8 @@ def verify_holders(generation: ShareGeneration, proposal: CommitteeProposal) -> 
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the shares are not those of this proposal")
     if generation.number != 0:
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "a later generation needs the one before it")
+    for share in generation.verification:
+        proposal.group.decode(share)
     _all_signed(generation.members, generation.statement, generation.acknowledgements)
 
 

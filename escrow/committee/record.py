@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from escrow.committee import cocktail
-from escrow.committee.cocktail import CIPHERTEXT_SIZE, PROOF_SIZE, Commitment, Route
+from escrow.committee.cocktail import CIPHERTEXT_SIZE, PROOF_SIZE, Commitment, Context, Route
 from escrow.committee.dispute import Dispute, Ground, Matter
 from escrow.committee.documents import (
     TRANSCRIPT_SIZE,
@@ -25,7 +25,7 @@ from escrow.committee.documents import (
 )
 from escrow.committee.messages import Kind, ciphertext_hash, commitment_hash, possession, read_entry, session_id
 from escrow.crypto import sign
-from escrow.crypto.group import SIZE, Point
+from escrow.crypto.group import SIZE
 from escrow.encoding import expect, number, u8, u16, u64
 from escrow.errors import EscrowError, MalformedError, Reason
 from escrow.tags import Tag, digest
@@ -102,9 +102,9 @@ class Record(msgspec.Struct, frozen=True):
         return tuple(said[:SIZE] for said in self.rows[Stage.DKG_TRANSPORT])
 
     @property
-    def context(self) -> bytes:
+    def context(self) -> Context:
         """The context of all proofs and ciphertexts of the run, once the transport keys are logged."""
-        return cocktail.session_context(self.session, self.transports)
+        return Context.of(self.proposal.group, self.session, self.transports)
 
     @property
     def outcome(self) -> Outcome:
@@ -115,7 +115,7 @@ class Record(msgspec.Struct, frozen=True):
         """What a dispute about one ciphertext is about."""
         dealt = Commitment.decode(self.rows[Stage.DKG_REVEAL][dealer - 1], self.proposal.threshold)
         keys = self.transports
-        route = Route(dealt.ephemeral, keys[dealer - 1], keys[recipient - 1])
+        route = Route(self.proposal.group, dealt.ephemeral, keys[dealer - 1], keys[recipient - 1])
         return Matter(self.session, self.context, route, dealer, recipient, dealt)
 
     def ciphertext_hash(self, dealer: int, recipient: int) -> bytes:
@@ -220,7 +220,7 @@ def _check_transport(record: Record, author: int, content: bytes) -> None:
     expect(content, SIZE + PROOF_SIZE, "a transport key with its proof")
     if any(said[:SIZE] == content[:SIZE] for said in record.rows[Stage.DKG_TRANSPORT]):
         raise MalformedError("the transport key is another's")
-    key = Point.decode(content[:SIZE])
+    key = record.proposal.group.decode(content[:SIZE])
     cocktail.schnorr_verify(key, possession(record.session, author), content[SIZE:])
 
 
@@ -270,10 +270,10 @@ def _outcome(proposal_bytes: bytes, session: bytes, retire_at: int, rows: tuple[
     transports = [said[:SIZE] for said in rows[Stage.DKG_TRANSPORT]]
     # The base protocol signs neither the ciphertexts nor what the key is for.
     bound = proposal.policy_hash, u64(proposal.period), *rows[Stage.DKG_CIPHERTEXTS]
-    context = cocktail.session_context(session, transports)
+    context = Context.of(proposal.group, session, transports)
     transcript = cocktail.transcript_hash(context, transports, dealings, digest(Tag.DKG_EXT, *bound))
 
-    joint = cocktail.joint_commitments(dealings)
+    joint = cocktail.joint_commitments(proposal.group, dealings)
     gamma = second_generator(proposal.hash, joint[0])
     signed = [_certificate(said) for said in rows[Stage.DKG_CERTIFY] if said]
     certificate = tuple(signature for _, signature, _ in signed)

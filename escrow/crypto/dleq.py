@@ -5,7 +5,7 @@ caller means by it: suite, keys, ciphertext, index, request. Source: Chaum and P
 challenge hashes the whole statement, as RFC 9497 section 2.2 does.
 """
 
-from escrow.crypto.group import SIZE, Point, Scalar, base_mul, hash_to_scalar
+from escrow.crypto.group import SIZE, Point, Scalar, hash_to_scalar
 from escrow.encoding import expect
 from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.tags import Tag
@@ -22,7 +22,7 @@ def prove(x: Scalar, base2: Point, h: Point, share: Point, context: tuple[bytes,
     statement = (*context, h.encode(), base2.encode(), share.encode())
     fresh = expect(coins, 32, "the coins of a proof")
     k = hash_to_scalar(Tag.DLEQ_NONCE, x.encode(), fresh, *statement)
-    e = hash_to_scalar(Tag.DLEQ, *statement, base_mul(k).encode(), (k * base2).encode())
+    e = hash_to_scalar(Tag.DLEQ, *statement, h.group.base_mul(k).encode(), (k * base2).encode())
     return e.encode() + (k + e * x).encode()
 
 
@@ -38,7 +38,7 @@ def verify(
     """Return if the proof holds; raise ``RefusedError(reason)`` for whatever is wrong with it."""
     try:
         e, z = Scalar.decode(proof[:SIZE]), Scalar.decode(proof[SIZE:])
-        first = (base_mul(z) - e * h).encode()
+        first = (h.group.base_mul(z) - e * h).encode()
         second = (z * base2 - e * share).encode()
         statement = (*context, h.encode(), base2.encode(), share.encode())
     except MalformedError as error:

@@ -1,34 +1,23 @@
-"""The prime-order subgroup of edwards25519, typed, over libsodium.
+"""A group of prime order, typed: what every scheme, proof and key generation calculates with.
 
-The only module that calls libsodium's group functions, because they check unevenly: a multiplication
-checks its point, an addition checks nothing, and scalars are read as 255 bits without reduction. Here a
-``Scalar`` is always below the order and a ``Point`` is always in the subgroup, so that no caller has to know.
+A ``Scalar`` is always below the order and a ``Point`` is always in the group, so that no caller has to know how
+unevenly libraries check. What a library does to encodings is a ``Library``; the two that there are stand in
+``edwards25519`` and ``ristretto255``, and nobody else calls them.
 
-Not constant time: scalars are Python integers. Not for signing keys: Ed25519 seeds are hashed and clamped,
-which is another group action altogether.
-
-Sources: RFC 8032 section 5.1; libsodium ``crypto_core_ed25519``; CVE-2025-69277.
+Not constant time: scalars are Python integers. Not for signing keys: Ed25519 seeds are hashed and clamped, which is
+another group action altogether.
 """
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Self, final
-
-from nacl.bindings import (
-    crypto_core_ed25519_add,
-    crypto_core_ed25519_is_valid_point,
-    crypto_core_ed25519_sub,
-    crypto_scalarmult_ed25519_base_noclamp,
-    crypto_scalarmult_ed25519_noclamp,
-)
+from typing import Final, Protocol, Self, final
 
 from escrow.encoding import expect
-from escrow.errors import MalformedError, Reason, RefusedError
+from escrow.errors import MalformedError
 from escrow.tags import T, Tag
 
 ORDER: Final = 2**252 + 27742317777372353535851937790883648493
-"""L, the prime order of the subgroup."""
+"""L, the prime order of both groups."""
 
 SIZE: Final = 32
 """Bytes of an encoded scalar or point."""
@@ -86,83 +75,143 @@ class Scalar:
         return "Scalar(<hidden>)"
 
 
-_IDENTITY: Final = bytes([1]) + bytes(31)
+class Library(Protocol):
+    """Arithmetic on encodings of 32 bytes. ``add`` and ``sub`` may be given points of the group only."""
+
+    name: str
+    """The group, as RFC 9380 and RFC 9496 spell it."""
+    identity: bytes
+    """The encoding of the neutral element."""
+
+    def is_valid(self, point: bytes) -> bool:
+        """Whether these 32 bytes are the one encoding of an element that is not the identity."""
+        ...
+
+    def multiply(self, scalar: bytes, point: bytes) -> bytes:
+        """Scalar times point; ``RuntimeError`` unless the point is valid. The scalar is not zero."""
+        ...
+
+    def multiply_base(self, scalar: bytes) -> bytes:
+        """Scalar times the base point. The scalar is not zero."""
+        ...
+
+    def add(self, left: bytes, right: bytes) -> bytes:
+        """The sum; checks nothing."""
+        ...
+
+    def sub(self, left: bytes, right: bytes) -> bytes:
+        """The difference; checks nothing."""
+        ...
+
+    def hash(self, message: bytes, domain: bytes) -> bytes:
+        """An element whose logarithm nobody knows, by the hash of RFC 9380 that the group has."""
+        ...
+
+    def self_test(self) -> None:
+        """Raise ``RefusedError(SELF_TEST_FAILED)`` if the library does not do what is relied on."""
+        ...
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
-class Point:
-    """An element of the subgroup. Made by ``decode`` and arithmetic only, never from raw bytes elsewhere."""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group of order ``ORDER`` with the arithmetic of a library."""
 
-    _encoding: bytes
+    library: Library
 
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read 32 bytes; raise ``MalformedError`` unless canonical, in the subgroup, not the identity."""
-        if not crypto_core_ed25519_is_valid_point(expect(data, SIZE, "a point")):
-            raise MalformedError("not a point of the subgroup")
-        return cls(data)
+    @property
+    def name(self) -> str:
+        """As RFC 9380 and RFC 9496 spell it."""
+        return self.library.name
 
-    @classmethod
-    def decode_times(cls, data: bytes, scalar: Scalar) -> "tuple[Self, Point]":
+    @property
+    def identity(self) -> "Point":
+        """The neutral element: a result of arithmetic, never read and never written."""
+        return Point(self.library, self.library.identity)
+
+    @property
+    def base(self) -> "Point":
+        """G, the generator that the group's specification fixes."""
+        return self.base_mul(Scalar(1))
+
+    def decode(self, data: bytes) -> "Point":
+        """Read 32 bytes; raise ``MalformedError`` unless canonical, in the group, not the identity."""
+        if not self.library.is_valid(expect(data, SIZE, "a point")):
+            raise MalformedError("not a point of the group")
+        return Point(self.library, data)
+
+    def decode_times(self, data: bytes, scalar: Scalar) -> "tuple[Point, Point]":
         """The point ``data`` and ``scalar`` times it, for little more than the multiplication alone.
 
         libsodium's multiplication makes the same checks as ``decode``, so making them before is a
         second subgroup check (60 of 190 µs). Raises ``MalformedError`` exactly when ``decode`` does.
         """
         if scalar.is_zero:
-            return cls.decode(data), Point.identity()
+            return self.decode(data), self.identity
         try:
-            product = crypto_scalarmult_ed25519_noclamp(scalar.encode(), expect(data, SIZE, "a point"))
+            product = self.library.multiply(scalar.encode(), expect(data, SIZE, "a point"))
         except RuntimeError:
-            raise MalformedError("not a point of the subgroup") from None
-        return cls(data), Point(product)
+            raise MalformedError("not a point of the group") from None
+        return Point(self.library, data), Point(self.library, product)
 
-    @classmethod
-    def identity(cls) -> Self:
-        """The neutral element: a result of arithmetic, never read and never written."""
-        return cls(_IDENTITY)
+    def base_mul(self, scalar: Scalar) -> "Point":
+        """``scalar`` times the base point, several times as fast as a general multiplication."""
+        if scalar.is_zero:
+            return self.identity
+        return Point(self.library, self.library.multiply_base(scalar.encode()))
+
+    def hash(self, message: bytes, domain: bytes) -> "Point":
+        """A point from ``message`` in ``domain`` (at most 255 bytes), whose logarithm nobody knows (RFC 9380)."""
+        return Point(self.library, self.library.hash(message, domain))
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False)
+class Point:
+    """An element of a group. Made by ``Group`` and by arithmetic only, never from raw bytes elsewhere."""
+
+    library: Library
+    _encoding: bytes
+
+    @property
+    def group(self) -> Group:
+        """The group that it is an element of."""
+        return Group(self.library)
 
     @property
     def is_identity(self) -> bool:
         """Whether this is the neutral element."""
-        return self._encoding == _IDENTITY
+        return self._encoding == self.library.identity
 
     def encode(self) -> bytes:
-        """32 bytes, as RFC 8032; raise ``MalformedError`` for the identity, which has no place in a message."""
+        """32 bytes; raise ``MalformedError`` for the identity, which has no place in a message."""
         if self.is_identity:
             raise MalformedError("the identity is not encoded")
         return self._encoding
 
     def __add__(self, other: "Point") -> "Point":
-        return Point(crypto_core_ed25519_add(self._encoding, other._encoding))
+        return Point(self.library, self.library.add(self._encoding, self._same(other)))
 
     def __sub__(self, other: "Point") -> "Point":
-        return Point(crypto_core_ed25519_sub(self._encoding, other._encoding))
+        return Point(self.library, self.library.sub(self._encoding, self._same(other)))
 
     def __neg__(self) -> "Point":
-        return Point.identity() - self
+        return Point(self.library, self.library.sub(self.library.identity, self._encoding))
 
     def __rmul__(self, scalar: Scalar) -> "Point":
-        # libsodium raises for both of these instead of answering with the identity.
+        # The libraries raise for both of these instead of answering with the identity.
         if scalar.is_zero or self.is_identity:
-            return Point.identity()
-        return Point(crypto_scalarmult_ed25519_noclamp(scalar.encode(), self._encoding))
+            return Point(self.library, self.library.identity)
+        return Point(self.library, self.library.multiply(scalar.encode(), self._encoding))
+
+    def _same(self, other: "Point") -> bytes:
+        if other.library is not self.library:
+            raise AssertionError("points of two groups have no sum")
+        return other._encoding  # noqa: SLF001 - one of us
 
     def __repr__(self) -> str:
         # Shares and shared secrets are points too.
         return "Point(<hidden>)"
-
-
-def base_mul(scalar: Scalar) -> Point:
-    """``scalar`` times the base point, five times as fast as a general multiplication."""
-    if scalar.is_zero:
-        return Point.identity()
-    return Point(crypto_scalarmult_ed25519_base_noclamp(scalar.encode()))
-
-
-BASE: Final = base_mul(Scalar(1))
-"""G, the base point of RFC 8032."""
 
 
 def scalar_from_wide(wide: bytes) -> Scalar:
@@ -173,29 +222,3 @@ def scalar_from_wide(wide: bytes) -> Scalar:
 def hash_to_scalar(tag: Tag, *fields: bytes) -> Scalar:
     """H2S: SHA-512 over the tagged tuple, reduced."""
     return scalar_from_wide(hashlib.sha512(T(tag, *fields)).digest())
-
-
-def self_test(
-    is_valid: Callable[[bytes], bool] = crypto_core_ed25519_is_valid_point,
-    multiply: Callable[[bytes, bytes], bytes] = crypto_scalarmult_ed25519_noclamp,
-) -> None:
-    """Raise ``RefusedError`` if libsodium accepts the point of CVE-2025-69277 or clamps scalars.
-
-    To be run once by a process before it touches a key. The library's functions are arguments so that
-    a test can hand in broken ones.
-    """
-    base = BASE.encode()
-    # (x, y) + (0, -1) = (-x, -y): a point of order 2L that the broken check took for one of order L.
-    y = int.from_bytes(base, "little")
-    mixed = ((2**255 - 19 - y) | 1 << 255).to_bytes(SIZE, "little")
-    if not is_valid(base) or is_valid(mixed):
-        raise RefusedError(Reason.SELF_TEST_FAILED, "libsodium's subgroup check")
-    try:
-        multiply(Scalar(1).encode(), mixed)
-    except RuntimeError:
-        pass
-    else:
-        raise RefusedError(Reason.SELF_TEST_FAILED, "libsodium multiplies points outside the subgroup")
-    two, three, five = (multiply(Scalar(n).encode(), base) for n in (2, 3, 5))
-    if crypto_core_ed25519_add(two, three) != five:
-        raise RefusedError(Reason.SELF_TEST_FAILED, "libsodium clamps scalars")

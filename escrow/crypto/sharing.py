@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from escrow.crypto.coins import Coins
-from escrow.crypto.group import Point, Scalar, base_mul
+from escrow.crypto.group import Group, Point, Scalar
 from escrow.errors import MalformedError, Reason, RefusedError
 
 MOST_PARTIES = 1 << 16
@@ -29,9 +29,9 @@ class Polynomial:
             value = value * x + coefficient
         return value
 
-    def commitments(self) -> tuple[Point, ...]:
-        """The coefficients times the base point."""
-        return tuple(base_mul(coefficient) for coefficient in self.coefficients)
+    def commitments(self, group: Group) -> tuple[Point, ...]:
+        """The coefficients times the base point of ``group``."""
+        return tuple(group.base_mul(coefficient) for coefficient in self.coefficients)
 
 
 def random_polynomial(coins: bytes, threshold: int, secret: Scalar | None = None) -> Polynomial:
@@ -47,7 +47,7 @@ def random_polynomial(coins: bytes, threshold: int, secret: Scalar | None = None
 
 def evaluate_commitments(commitments: Sequence[Point], index: int) -> Point:
     """f(index) times the base point, from the commitments to f."""
-    x, value = _coordinate(index), Point.identity()
+    x, value = _coordinate(index), commitments[0].group.identity
     for commitment in reversed(commitments):
         value = x * value + commitment
     return value
@@ -57,7 +57,7 @@ def verify_share(
     commitments: Sequence[Point], index: int, share: Scalar, reason: Reason = Reason.SHARE_INVALID
 ) -> None:
     """Raise ``RefusedError(reason)`` unless ``share`` is f(index) for the committed f."""
-    if base_mul(share) != evaluate_commitments(commitments, index):
+    if commitments[0].group.base_mul(share) != evaluate_commitments(commitments, index):
         raise RefusedError(reason, f"the share of party {index} is not the committed one")
 
 
@@ -90,10 +90,9 @@ def interpolate_scalars(shares: Mapping[int, Scalar]) -> Scalar:
 
 def interpolate_points(shares: Mapping[int, Point]) -> Point:
     """f(0) times a point, from f(i) times it; the caller knows that they are enough and good."""
-    total = Point.identity()
-    for weight, share in zip(lagrange_at_zero(tuple(shares)), shares.values(), strict=True):
-        total = total + weight * share
-    return total
+    weights = lagrange_at_zero(tuple(shares))
+    first, *rest = (weight * share for weight, share in zip(weights, shares.values(), strict=True))
+    return sum(rest, start=first)
 
 
 def _coordinate(index: int) -> Scalar:

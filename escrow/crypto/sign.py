@@ -11,7 +11,7 @@ from nacl.exceptions import ValueError as NaclValueError
 from nacl.signing import SigningKey as _SigningKey
 from nacl.signing import VerifyKey as _VerifyKey
 
-from escrow.crypto.group import Point
+from escrow.crypto.edwards25519 import EDWARDS25519
 from escrow.errors import Reason, RefusedError
 from escrow.secret import Secret
 
@@ -49,4 +49,4 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
 
 def check_public(public: bytes) -> None:
     """Raise ``MalformedError`` unless a key to be registered is a point of the prime-order subgroup."""
-    Point.decode(public)
+    EDWARDS25519.decode(public)

@@ -15,7 +15,7 @@ from escrow.committee.documents import (
     verify_holders,
     verify_key,
 )
-from escrow.crypto.group import Point
+from escrow.crypto.suites import group_of
 from escrow.errors import Reason, RefusedError
 from escrow.warrant.genesis import Genesis
 
@@ -66,4 +66,5 @@ def _checked_key(proposal: CommitteeProposal, retire_at: int, payload: bytes) ->
 
 @lru_cache(maxsize=256)
 def _context(suite: int, key: CommitteeKey) -> CommitteeContext:
-    return CommitteeContext(suite, key.hash, Point.decode(key.public), Point.decode(key.gamma))
+    decode = group_of(suite).decode
+    return CommitteeContext(suite, key.hash, decode(key.public), decode(key.gamma))

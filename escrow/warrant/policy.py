@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
+from escrow.crypto.suites import SUITES
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.ids import Epoch, Millis
 from escrow.warrant import dsse, strict
@@ -18,8 +19,9 @@ from escrow.warrant.strict import Bytes32, Count, Length, Name, Number
 
 PAYLOAD_TYPE: Final = "application/vnd.escrow.policy.v1+json"
 
-SUITE_OF: Final = {"tdh2-ed25519": 1}
-"""Scheme -> its number in labels and committee proposals."""
+
+SchemeName = Literal["tdh2-ed25519", "tdh2-ristretto255"]
+"""How a policy names an escrow scheme: the keys of ``SUITES``."""
 
 
 class Limits(strict.Document, frozen=True):
@@ -49,7 +51,7 @@ class Policy(strict.Document, frozen=True, dict=True):
     """Hash of the version before; none in version 1."""
     lineage: Bytes32 | None
     """Hash of version 1; none in version 1, which cannot contain its own."""
-    scheme: Literal["tdh2-ed25519"]
+    scheme: SchemeName
     custodians: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=255)]
     n: Count
     t: Count
@@ -77,7 +79,7 @@ class Policy(strict.Document, frozen=True, dict=True):
     @property
     def suite(self) -> int:
         """The number of the scheme in labels."""
-        return SUITE_OF[self.scheme]
+        return SUITES[self.scheme]
 
     def epoch_of(self, time: int) -> Epoch:
         """The epoch that contains ``time``; ``RANGE_INVALID`` before the first."""

@@ -15,7 +15,7 @@ from escrow.tags import T, Tag
 from escrow.tlog.vkey import KeyType, VerifierKey
 from escrow.warrant import dsse, strict
 from escrow.warrant.genesis import Custodian, Genesis, KeyHolder, Lock, Log, Person
-from escrow.warrant.policy import PAYLOAD_TYPE, Limits, Policy
+from escrow.warrant.policy import PAYLOAD_TYPE, Limits, Policy, SchemeName
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -30,6 +30,7 @@ ROOTS = 3
 class Terms:
     """What whoever founds a deployment may choose. Times in milliseconds."""
 
+    scheme: SchemeName = "tdh2-ed25519"
     custodians: int = 5
     threshold: int = 3
     witnesses: int = 4
@@ -100,7 +101,7 @@ def _policy(terms: Terms, custodians: list[str]) -> Policy:
         version=1,
         previous=None,
         lineage=None,
-        scheme="tdh2-ed25519",
+        scheme=terms.scheme,
         custodians=tuple(custodians),
         n=terms.custodians,
         t=terms.threshold,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
-from escrow.crypto.group import self_test
+from escrow.crypto.edwards25519 import self_test
 from escrow.crypto.hpke import Hpke, SystemHpke
 from escrow.crypto.hpke_seeded import SeededHpke
 from escrow.crypto.kem import Kem, SeededKem, SystemKem

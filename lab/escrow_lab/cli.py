@@ -5,6 +5,8 @@ from pathlib import Path
 import click
 
 from escrow.cli import BANNER
+from escrow.crypto.suites import SUITES
+from escrow.warrant.policy import SchemeName
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -21,6 +23,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--to", "end", type=click.IntRange(min=0), metavar="T", help="End of the window, trace seconds, exclusive."
 )
+@click.option(
+    "--scheme",
+    type=click.Choice(list(SUITES)),
+    default="tdh2-ed25519",
+    show_default=True,
+    help="How the committee holds what it can open.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Decides who says what.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout; the last one is the summary.")
 @click.option(
@@ -35,6 +44,7 @@ def demo(
     start: int | None,
     end: int | None,
     *,
+    scheme: SchemeName,
     seed: int,
     as_json: bool,
     keep: Path | None,
@@ -47,4 +57,4 @@ def demo(
     from escrow_lab.demo.run import Options, run
 
     click.echo(BANNER, err=True)
-    return run(Options(trace, chat, texts, limit, target, start, end, seed, as_json, keep))
+    return run(Options(trace, chat, texts, limit, target, start, end, scheme, seed, as_json, keep))

@@ -12,7 +12,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from escrow.crypto.group import self_test
+from escrow.crypto.edwards25519 import self_test
 from escrow.errors import IntegrityError, Reason, UnavailableError
 from escrow.ids import Party
 from escrow.rpc.channel import LIMITS, GrpcTransport

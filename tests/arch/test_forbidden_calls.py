@@ -24,7 +24,7 @@ ENTROPY_AND_CLOCK = (
     "time.*",
     "uuid.uuid*",
 )
-GROUP = ("nacl.bindings.crypto_core_*", "nacl.bindings.crypto_scalarmult*")
+GROUP = ("nacl.bindings.crypto_core_*", "nacl.bindings.crypto_scalarmult*", "rbcl.*")
 VERIFY_KEY = ("nacl.signing.VerifyKey",)
 
 
@@ -105,8 +105,8 @@ def test_the_core_draws_no_entropy_and_reads_no_clock() -> None:
     assert {path: used for path, used in users(ENTROPY_AND_CLOCK).items() if in_core(path)} == {}
 
 
-def test_only_the_group_module_calls_the_curve() -> None:
-    assert users(GROUP).keys() == {"escrow/crypto/group.py"}
+def test_only_the_backends_of_the_group_call_the_curve() -> None:
+    assert users(GROUP).keys() == {"escrow/crypto/edwards25519.py", "escrow/crypto/ristretto255.py"}
 
 
 def test_only_the_signature_module_verifies_ed25519() -> None:

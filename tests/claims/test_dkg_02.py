@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escrow.crypto.group import Point, base_mul
+from escrow.crypto.edwards25519 import EDWARDS25519
 from escrow.crypto.sharing import interpolate_points, interpolate_scalars
 from tests.claims.keygen import committee
 from tests.claims.measures import Census, effort
@@ -22,8 +22,10 @@ def test_any_threshold_of_shares_make_the_committed_key(
     n, threshold = size
     held = committee(n, threshold, seed)
     chosen = {index: held.shares[index] for index in [each for each in order if each <= n][:threshold]}
-    assert base_mul(interpolate_scalars(chosen)) == held.ctx.public == Point.decode(held.key.public)
-    assert interpolate_points({index: base_mul(share) for index, share in chosen.items()}) == held.ctx.public
+    assert EDWARDS25519.base_mul(interpolate_scalars(chosen)) == held.ctx.public == EDWARDS25519.decode(held.key.public)
+    assert (
+        interpolate_points({index: EDWARDS25519.base_mul(share) for index, share in chosen.items()}) == held.ctx.public
+    )
     for index, share in held.shares.items():
-        assert base_mul(share) == held.generation.share_key(index)
+        assert EDWARDS25519.base_mul(share) == held.generation.share_key(EDWARDS25519, index)
     census("interpolated")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from escrow.committee.cocktail import Commitment
 from escrow.committee.messages import Kind, Output, ToLog, commitment_hash, entry, read_entry
-from escrow.crypto.group import BASE
+from escrow.crypto.edwards25519 import EDWARDS25519
 from escrow.crypto.sharing import interpolate_scalars
 from escrow.errors import MalformedError, Reason
 from tests.claims.keygen import committee, keygen
@@ -67,5 +67,5 @@ def reveals(seed: int) -> list[tuple[Kind, bytes, bytes]]:
 
 
 def elevated(dealt: Commitment, more: int) -> bytes:
-    points = dealt.points[:more] if more < 0 else (*dealt.points, BASE.encode())
+    points = dealt.points[:more] if more < 0 else (*dealt.points, EDWARDS25519.base.encode())
     return b"".join((*points, dealt.proof, dealt.ephemeral))

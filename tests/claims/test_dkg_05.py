@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escrow.committee import cocktail
-from escrow.committee.cocktail import Commitment
+from escrow.committee.cocktail import Commitment, Context
 from escrow.committee.messages import Kind, Output, ToLog, commitment_hash, entry, read_entry
-from escrow.crypto.group import Point, Scalar, base_mul
+from escrow.crypto.edwards25519 import EDWARDS25519
+from escrow.crypto.group import Scalar
 from escrow.crypto.sharing import random_polynomial
 from escrow.errors import EscrowError, Reason
 from tests.claims.keygen import coins, keygen
@@ -17,30 +18,32 @@ from tests.core.crypto.draws import flip, nonzero
 
 pytestmark = pytest.mark.claim("DKG-05")
 
+contexts: st.SearchStrategy[Context] = seeds.map(lambda value: Context(EDWARDS25519, value))
+
 
 @effort(0.6)
-@given(seeds, nonzero, nonzero)
+@given(contexts, nonzero, nonzero)
 def test_a_rogue_key_that_cancels_the_others_has_no_proof(
-    census: Census, context: bytes, chosen: Scalar, honest: Scalar
+    census: Census, context: Context, chosen: Scalar, honest: Scalar
 ) -> None:
     victim = cocktail.commit(context, random_polynomial(coins(honest.value), 2, honest), chosen)
     cocktail.verify_commitment(context, victim)
     census("accepted")
     # C_0 = X - C_victim: the sum would be X, whose logarithm the attacker knows.
-    rogue = base_mul(chosen) - Point.decode(victim.points[0])
+    rogue = EDWARDS25519.base_mul(chosen) - EDWARDS25519.decode(victim.points[0])
     if rogue.is_identity:
         return
     points = (rogue.encode(), victim.points[1])
-    for proof in (victim.proof, cocktail.schnorr_sign(chosen, context), bytes(64)):
+    for proof in (victim.proof, cocktail.schnorr_sign(EDWARDS25519, chosen, context.value), bytes(64)):
         with pytest.raises(EscrowError):
             cocktail.verify_commitment(context, Commitment(points, proof, victim.ephemeral))
         census("refused")
 
 
 @effort(0.6)
-@given(seeds, seeds, nonzero, st.integers(0))
+@given(contexts, contexts, nonzero, st.integers(0))
 def test_a_proof_belongs_to_one_run_and_one_dealing(
-    census: Census, context: bytes, other: bytes, secret: Scalar, bit: int
+    census: Census, context: Context, other: Context, secret: Scalar, bit: int
 ) -> None:
     dealt = cocktail.commit(context, random_polynomial(coins(secret.value), 3, secret), secret)
     tried = [(context, Commitment(dealt.points, flip(dealt.proof, bit), dealt.ephemeral))]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escrow.crypto.group import SIZE, Point, base_mul
+from escrow.crypto.edwards25519 import EDWARDS25519
+from escrow.crypto.group import SIZE
 from escrow.errors import Reason, RefusedError
 from tests.claims.keygen import coins, committee
 from tests.claims.measures import Census, effort
@@ -24,21 +25,21 @@ def test_a_share_holds_for_exactly_what_it_was_made_for(
     census: Census, number: int, seed: bytes, index: int, bit: int, forged: object
 ) -> None:
     asked = request(HELD, number, capsule(HELD, number, seed))
-    x, h = HELD.shares[index], HELD.generation.share_key(index)
+    x, h = HELD.shares[index], HELD.generation.share_key(EDWARDS25519, index)
     answer = share(asked, x, index)
     SCHEME.verify_share(asked, h, index, answer)
-    assert Point.decode(answer[:SIZE]) == x * Point.decode(asked.capsule[SIZE : 2 * SIZE])
+    assert EDWARDS25519.decode(answer[:SIZE]) == x * EDWARDS25519.decode(asked.capsule[SIZE : 2 * SIZE])
     census("accepted")
     other = request(HELD, number + 1, capsule(HELD, number + 1, seed))
     wrong = [
         (asked, h, index, flip(answer, bit)),
         (asked, h, index % 5 + 1, answer),
-        (asked, HELD.generation.share_key(index % 5 + 1), index, answer),
+        (asked, HELD.generation.share_key(EDWARDS25519, index % 5 + 1), index, answer),
         (replace(asked, request_hash=coins("another request")), h, index, answer),
         (replace(asked, generation_hash=coins("another generation")), h, index, answer),
         (replace(asked, label=label(HELD, number + 1)), h, index, answer),
         (other, h, index, answer),
-        (asked, h, index, base_mul(x).encode() + answer[SIZE:]),
+        (asked, h, index, EDWARDS25519.base_mul(x).encode() + answer[SIZE:]),
     ]
     for attempt in wrong:
         with pytest.raises(RefusedError) as refused:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escrow.committee.cocktail import Commitment, verify_commitment
+from escrow.committee.cocktail import Commitment, Context, verify_commitment
 from escrow.crypto import sign
+from escrow.crypto.edwards25519 import EDWARDS25519
 from escrow.crypto.group import ORDER, SIZE, Point, Scalar
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from tests.claims.keygen import committee
@@ -20,12 +21,12 @@ pytestmark = pytest.mark.claim("DKG-12")
 @effort(2)
 @given(points, st.sampled_from(TORSION), st.sampled_from((*NOT_CANONICAL, *map(encode, TORSION))))
 def test_only_the_subgroup_decodes(census: Census, point: Point, torsion: tuple[int, int], odd: bytes) -> None:
-    assert Point.decode(point.encode()) == point
+    assert EDWARDS25519.decode(point.encode()) == point
     census("accepted")
     mixed = encode(add(decode(point.encode()), torsion))
     bad = {odd} | ({mixed} - {point.encode()})
     for each in bad:
-        for read in (Point.decode, lambda data: Point.decode_times(data, Scalar(5)), sign.check_public):
+        for read in (EDWARDS25519.decode, lambda data: EDWARDS25519.decode_times(data, Scalar(5)), sign.check_public):
             with pytest.raises(MalformedError):
                 read(each)
             census("refused")
@@ -54,10 +55,10 @@ def test_torsion_in_a_capsule_a_share_or_a_dealing_is_refused(
             SCHEME.verify(held.ctx, label(held, number), with_torsion(made, place, torsion))
         assert refused.value.reason is Reason.CAPSULE_INVALID
     with pytest.raises(RefusedError):
-        SCHEME.verify_share(asked, held.generation.share_key(1), 1, with_torsion(answer, 0, torsion))
+        SCHEME.verify_share(asked, held.generation.share_key(EDWARDS25519, 1), 1, with_torsion(answer, 0, torsion))
     dealt = Commitment((with_torsion(made[SIZE : 2 * SIZE], 0, torsion),), bytes(64), made[SIZE : 2 * SIZE])
     with pytest.raises(EscrowError):
-        verify_commitment(bytes(64), dealt)
+        verify_commitment(Context(EDWARDS25519, bytes(64)), dealt)
     census("refused")
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escrow.crypto.group import SIZE, Point
+from escrow.crypto.edwards25519 import EDWARDS25519
+from escrow.crypto.group import SIZE
 from escrow.crypto.sharing import interpolate_points
 from escrow.secret import Secret
 from escrow.tags import T, Tag
@@ -26,7 +27,7 @@ def test_three_of_five_custodians_read_a_message_among_themselves(
     census: Census, number: int, seed: bytes, text: bytes, order: list[int]
 ) -> None:
     recorded = send(HELD, number, seed, text)
-    c, u = recorded.capsule[:SIZE], Point.decode(recorded.capsule[SIZE : 2 * SIZE])
+    c, u = recorded.capsule[:SIZE], EDWARDS25519.decode(recorded.capsule[SIZE : 2 * SIZE])
     shared = interpolate_points({index: HELD.shares[index] * u for index in order[:3]})
     mask = hashlib.sha512(T(Tag.TDH2_KEM, HELD.ctx.encode(), recorded.label, u.encode(), shared.encode())).digest()
     assert read(recorded, Secret(bytes(a ^ b for a, b in zip(c, mask[:SIZE], strict=True)))) == text

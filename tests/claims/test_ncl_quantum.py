@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escrow.crypto.group import SIZE, Scalar, base_mul, hash_to_scalar
+from escrow.crypto.edwards25519 import EDWARDS25519
+from escrow.crypto.group import SIZE, Scalar, hash_to_scalar
 from escrow.secret import Secret
 from escrow.tags import T, Tag
 from tests.claims.keygen import committee
@@ -22,7 +23,7 @@ HELD = committee()
 def logarithm(recorded: Message, seed: bytes) -> Scalar:
     """Stands in for the machine: the logarithm of the capsule's u, which the sender knew."""
     r = hash_to_scalar(Tag.TDH2_R, HELD.ctx.encode(), recorded.label, seed)
-    assert base_mul(r).encode() == recorded.capsule[SIZE : 2 * SIZE]
+    assert EDWARDS25519.base_mul(r).encode() == recorded.capsule[SIZE : 2 * SIZE]
     return r
 
 

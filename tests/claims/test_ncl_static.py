@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escrow.crypto.group import Scalar, base_mul
+from escrow.crypto.edwards25519 import EDWARDS25519
+from escrow.crypto.group import Scalar
 from escrow.crypto.sharing import interpolate_scalars
 from tests.claims.keygen import committee, keygen
 from tests.claims.measures import Census, effort
@@ -29,5 +30,5 @@ def test_kept_transport_keys_and_recorded_ciphertexts_give_the_committee_key_awa
                 dealt[victim] = share
         # What a dealer sent to the others is as many shares as the threshold needs: its own is not missed.
         secret = secret + interpolate_scalars(dict(list(dealt.items())[:THRESHOLD]))
-    assert base_mul(secret) == committee(N, THRESHOLD, seed).ctx.public
+    assert EDWARDS25519.base_mul(secret) == committee(N, THRESHOLD, seed).ctx.public
     census("key rebuilt")

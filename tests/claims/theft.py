@@ -6,6 +6,7 @@ from escrow.committee import cocktail
 from escrow.committee.dkg import DkgState
 from escrow.committee.record import Record
 from escrow.crypto.coins import Coins
+from escrow.crypto.edwards25519 import EDWARDS25519
 from escrow.crypto.group import Scalar
 from escrow.crypto.sharing import random_polynomial
 from escrow.errors import EscrowError
@@ -34,7 +35,9 @@ def is_dealing(record: Record, secret: Secret, dealer: int) -> bool:
     stream = Coins(secret.expose())
     stream.scalar("ephemeral")
     polynomial = random_polynomial(stream.take("polynomial", 32), record.proposal.threshold)
-    return polynomial.commitments() == record.matter(dealer, dealer % record.proposal.n + 1).dealt.decoded()
+    return polynomial.commitments(EDWARDS25519) == record.matter(dealer, dealer % record.proposal.n + 1).dealt.decoded(
+        EDWARDS25519
+    )
 
 
 def secrets_in(state: DkgState) -> list[Secret]:

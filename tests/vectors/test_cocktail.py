@@ -6,6 +6,7 @@ a stronger check than reading them: proofs and ciphertexts must come out byte fo
 
 import hashlib
 import json
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 import pytest
 
 from escrow.committee import cocktail
-from escrow.committee.cocktail import Commitment, Route
-from escrow.crypto.group import Scalar, base_mul
+from escrow.committee.cocktail import Commitment, Context, Route
+from escrow.crypto.edwards25519 import EDWARDS25519
+from escrow.crypto.group import Scalar
 from escrow.crypto.sharing import Polynomial, interpolate_scalars, verify_share
 from escrow.errors import EscrowError
 
@@ -54,19 +56,19 @@ def test_a_published_run_is_reproduced(vector: dict[str, Any]) -> None:
     n, t = vector["n"], vector["t"]
     secrets = [Scalar.decode(key) for key in _hex(vector["config"]["static_secret_keys"])]
     statics = _hex(vector["config"]["static_public_keys"])
-    assert [base_mul(secret).encode() for secret in secrets] == statics
-    context = cocktail.session_context(bytes.fromhex(vector["session_tag"]), statics)
-    assert context.hex() == vector["context"]
+    assert [EDWARDS25519.base_mul(secret).encode() for secret in secrets] == statics
+    context = Context.of(EDWARDS25519, bytes.fromhex(vector["session_tag"]), statics)
+    assert context.value.hex() == vector["context"]
 
     dealings, payloads = _dealings(vector), vector.get("payloads", [""] * n)
     shares: dict[tuple[int, int], Scalar] = {}
     for i, j in product(range(n), range(n)):
         ciphertext = bytes.fromhex(vector["round1"][i]["encrypted_shares"][j])
-        route = Route(dealings[i].ephemeral, statics[i], statics[j])
+        route = Route(EDWARDS25519, dealings[i].ephemeral, statics[i], statics[j])
         pair = route.from_recipient(secrets[j])
         share, payload = cocktail.decrypt_share(context, route, pair, ciphertext)
         assert payload.hex() == payloads[i]
-        verify_share(dealings[i].decoded(), j + 1, share)
+        verify_share(dealings[i].decoded(EDWARDS25519), j + 1, share)
         assert cocktail.encrypt_share(context, route, pair, share, payload) == ciphertext
         shares[i, j] = share
 
@@ -77,10 +79,10 @@ def test_a_published_run_is_reproduced(vector: dict[str, Any]) -> None:
         assert all(Polynomial(coefficients).evaluate(j + 1) == shares[i, j] for j in range(n))
         again = cocktail.commit(context, Polynomial(coefficients), Scalar(1))
         assert again.points == dealt.points
-        message = context + b"".join(dealt.points) + dealt.ephemeral
-        assert cocktail.schnorr_sign(coefficients[0], message) == dealt.proof
+        message = context.value + b"".join(dealt.points) + dealt.ephemeral
+        assert cocktail.schnorr_sign(EDWARDS25519, coefficients[0], message) == dealt.proof
 
-    joint = cocktail.joint_commitments(dealings)
+    joint = cocktail.joint_commitments(EDWARDS25519, dealings)
     assert joint[0].encode().hex() == vector["group_public_key"]
     for j, said in enumerate(vector["round2"]):
         total = Scalar(0)
@@ -88,7 +90,7 @@ def test_a_published_run_is_reproduced(vector: dict[str, Any]) -> None:
             total = total + shares[i, j]
         assert total.encode().hex() == said["secret_share"]
         assert cocktail.verification_share(joint, j + 1).encode().hex() == said["verification_share"]
-        assert base_mul(total).encode().hex() == said["verification_share"]
+        assert EDWARDS25519.base_mul(total).encode().hex() == said["verification_share"]
 
     extension = bytes.fromhex(vector["extension"])
     assert cocktail.transcript_hash(context, statics, dealings, extension).hex() == vector["round3"]["transcript_hash"]
@@ -104,11 +106,15 @@ def test_the_extension_of_the_payload_run_is_the_hash_of_the_payloads(shared: Pa
 
 
 def test_a_proof_of_possession_holds_in_its_context_and_for_its_dealer_only(vector: dict[str, Any]) -> None:
-    context = bytes.fromhex(vector["context"])
+    context = Context(EDWARDS25519, bytes.fromhex(vector["context"]))
     first, second, *_ = _dealings(vector)
     swapped = Commitment(first.points, second.proof, first.ephemeral)
     other_key = Commitment(first.points, first.proof, second.ephemeral)
-    for where, dealt in ((context, swapped), (context, other_key), (context[::-1], first)):
+    for where, dealt in (
+        (context, swapped),
+        (context, other_key),
+        (replace(context, value=context.value[::-1]), first),
+    ):
         with pytest.raises(EscrowError):
             cocktail.verify_commitment(where, dealt)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from escrow.ids import Party
-from escrow.world.founding import HOUR
+from escrow.world.founding import HOUR, Terms
 from escrow.world.loop import complete
 from escrow.world.world import World
 from escrow_lab.demo.messages import lab_time
@@ -34,9 +34,10 @@ class Events(Narrator):
             self._incidents[event](self._world)
 
 
-def founded(work: Workload, seed: int = 0, *, seeded: bool = False) -> World:
+def founded(work: Workload, seed: int = 0, *, terms: Terms | None = None, seeded: bool = False) -> World:
     """A World an hour before the first message."""
-    return World(seed.to_bytes(32, "big"), start=lab_time(work.messages[0].time) - HOUR, seeded=seeded)
+    start = lab_time(work.messages[0].time) - HOUR
+    return World(seed.to_bytes(32, "big"), terms=terms, start=start, seeded=seeded)
 
 
 def tell(work: Workload, world: World | None = None, **incidents: Incident) -> tuple[Summary, Events]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +14,8 @@ from escrow.ids import Party
 from escrow.roles.agency.commands import Report
 from escrow.roles.device.commands import GetInbox, GetStatus, Send, Sync
 from escrow.store import MemoryStore
-from escrow.world.founding import APPROVERS, DAY, HOUR, ISSUERS, MINUTE
+from escrow.warrant.policy import SchemeName
+from escrow.world.founding import APPROVERS, DAY, HOUR, ISSUERS, MINUTE, Terms
 from escrow.world.loop import complete
 from escrow.world.world import World
 from escrow_lab.demo import warrants
@@ -73,6 +74,14 @@ def test_a_warrant_that_covers_nothing_opens_nothing_and_everything_is_tried_all
     summary, events = tell(from_trace(Trace(rows, 0), None))
     assert summary.as_promised
     assert summary.opened == summary.in_scope == 0
+    assert set(events.facts["expired"]["answers"].values()) == {Reason.EXPIRED.name}
+
+
+@pytest.mark.parametrize("scheme", get_args(SchemeName))
+def test_the_story_is_the_same_under_every_scheme(scheme: SchemeName) -> None:
+    summary, events = tell(SHORT, founded(SHORT, terms=Terms(scheme=scheme)))
+    assert summary.as_promised
+    assert summary.opened == len(SHORT.in_scope) > 0
     assert set(events.facts["expired"]["answers"].values()) == {Reason.EXPIRED.name}
 
 

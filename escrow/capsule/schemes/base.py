@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from escrow.committee.documents import CommitteeKey, CommitteeProposal
-from escrow.crypto.group import Point, Scalar
+from escrow.crypto.group import Group, Point, Scalar
 from escrow.encoding import u16
 from escrow.secret import Secret
 from escrow.tags import T, Tag
@@ -27,7 +27,13 @@ class CommitteeContext:
     @classmethod
     def of(cls, proposal: CommitteeProposal, key: CommitteeKey) -> Self:
         """From documents that were verified."""
-        return cls(proposal.suite, key.hash, Point.decode(key.public), Point.decode(key.gamma))
+        decode = proposal.group.decode
+        return cls(proposal.suite, key.hash, decode(key.public), decode(key.gamma))
+
+    @property
+    def group(self) -> Group:
+        """Where the key lives."""
+        return self.public.group
 
     def encode(self) -> bytes:
         """``T("ctx", suite u16, committee_key_hash, Y, Ḡ)``."""

@@ -1,4 +1,4 @@
-"""TDH2 over edwards25519: threshold ElGamal whose ciphertexts prove that their maker knows what is inside.
+"""TDH2: threshold ElGamal whose ciphertexts prove that their maker knows what is inside.
 
 Capsule, 160 bytes: c 32 ‖ u 32 ‖ ū 32 ‖ e 32 ‖ f 32, where u = rG, ū = rḠ and (e, f) proves that r is the same. That
 proof makes custodians no oracle: nobody gets x·u for a u whose logarithm he does not know. All coins come from
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Self
 from escrow.capsule.schemes.base import CommitteeContext, ShareRequest
 from escrow.committee.documents import second_generator
 from escrow.crypto import dleq
-from escrow.crypto.group import SIZE, Point, Scalar, base_mul, hash_to_scalar
+from escrow.crypto.group import SIZE, Group, Point, Scalar, hash_to_scalar
 from escrow.crypto.sharing import interpolate_points
 from escrow.encoding import expect, u32
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
@@ -43,7 +43,7 @@ class _Parts(NamedTuple):
 
 
 class Tdh2:
-    """The scheme of suite 1; see ``base.Scheme``."""
+    """The scheme of suites 1 and 2; see ``base.Scheme``."""
 
     __slots__ = ()
 
@@ -51,9 +51,9 @@ class Tdh2:
         """160 bytes, always the same for the same arguments."""
         bound, m = ctx.encode(), expect(seed.expose(), SIZE, "a seed")
         r, s = (hash_to_scalar(tag, bound, label, m) for tag in (Tag.TDH2_R, Tag.TDH2_S))
-        u, u_bar = base_mul(r).encode(), (r * ctx.gamma).encode()
+        u, u_bar = ctx.group.base_mul(r).encode(), (r * ctx.gamma).encode()
         c = _xor(m, _mask(bound, label, u, r * ctx.public))
-        e = _challenge(bound, label, c, u, u_bar, base_mul(s), s * ctx.gamma)
+        e = _challenge(bound, label, c, u, u_bar, ctx.group.base_mul(s), s * ctx.gamma)
         return c + u + u_bar + e.encode() + (s + r * e).encode()
 
     def verify(self, ctx: CommitteeContext, label: bytes, capsule: bytes) -> None:
@@ -61,8 +61,8 @@ class Tdh2:
         try:
             parts = _Parts.of(capsule)
             e, f = Scalar.decode(parts.e), Scalar.decode(parts.f)
-            (_, eu), (_, eu_bar) = (Point.decode_times(point, e) for point in (parts.u, parts.u_bar))
-            w, w_bar = base_mul(f) - eu, f * ctx.gamma - eu_bar
+            (_, eu), (_, eu_bar) = (ctx.group.decode_times(point, e) for point in (parts.u, parts.u_bar))
+            w, w_bar = ctx.group.base_mul(f) - eu, f * ctx.gamma - eu_bar
             expected = _challenge(ctx.encode(), label, parts.c, parts.u, parts.u_bar, w, w_bar)
         except MalformedError as error:
             raise RefusedError(Reason.CAPSULE_INVALID, error.detail) from None
@@ -73,14 +73,15 @@ class Tdh2:
         """x·u ‖ proof: 96 bytes."""
         # Without this check the custodian would raise any point to its secret for whoever asks.
         self.verify(request.ctx, request.label, request.capsule)
-        u, part = Point.decode_times(_Parts.of(request.capsule).u, x)
-        h = base_mul(x)
+        u, part = request.ctx.group.decode_times(_Parts.of(request.capsule).u, x)
+        h = u.group.base_mul(x)
         return part.encode() + dleq.prove(x, u, h, part, _statement(request, index), coins)
 
     def verify_share(self, request: ShareRequest, h: Point, index: int, share: bytes) -> None:
         """The proof names suite, keys, generation, label, capsule, index and request."""
         try:
-            part, u = _part(share), Point.decode(_Parts.of(request.capsule).u)
+            group = request.ctx.group
+            part, u = _part(group, share), group.decode(_Parts.of(request.capsule).u)
             dleq.verify(h, u, part, share[SIZE:], _statement(request, index))
         except EscrowError as error:
             raise RefusedError(Reason.SHARE_INVALID, f"custodian {index}: {error.detail}") from None
@@ -88,7 +89,7 @@ class Tdh2:
     def recover(self, ctx: CommitteeContext, label: bytes, capsule: bytes, shares: Mapping[int, bytes]) -> Secret:
         """Interpolates x·u in the exponent."""
         c, u, *_ = _Parts.of(capsule)
-        shared = interpolate_points({index: _part(share) for index, share in shares.items()})
+        shared = interpolate_points({index: _part(ctx.group, share) for index, share in shares.items()})
         return Secret(_xor(c, _mask(ctx.encode(), label, u, shared)))
 
 
@@ -103,8 +104,8 @@ def _challenge(bound: bytes, label: bytes, c: bytes, u: bytes, u_bar: bytes, w: 
     return e
 
 
-def _part(share: bytes) -> Point:
-    return Point.decode(expect(share, SHARE_SIZE, "a share")[:SIZE])
+def _part(group: Group, share: bytes) -> Point:
+    return group.decode(expect(share, SHARE_SIZE, "a share")[:SIZE])
 
 
 def _statement(request: ShareRequest, index: int) -> tuple[bytes, ...]:

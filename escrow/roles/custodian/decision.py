@@ -9,7 +9,7 @@ from functools import cache
 
 from escrow.capsule.receipt import Receipt
 from escrow.capsule.schemes import CommitteeContext
-from escrow.crypto.group import self_test
+from escrow.crypto.edwards25519 import self_test
 from escrow.errors import Reason, RefusedError
 from escrow.ids import Millis
 from escrow.roles.authorised import context_of

@@ -17,6 +17,7 @@ import click
 from escrow.errors import Kind, MalformedError, Reason
 from escrow.ids import Party
 from escrow.rpc.home import Home
+from escrow.warrant.policy import SchemeName
 from escrow.world.founding import HOUR, Terms
 from escrow_lab.demo.chat_export import read_chat
 from escrow_lab.demo.export import export
@@ -43,6 +44,7 @@ class Options:
     target: str | None
     start: int | None
     end: int | None
+    scheme: SchemeName
     seed: int
     as_json: bool
     keep: Path | None
@@ -89,7 +91,7 @@ async def _tell(options: Options, work: Workload, folder: Path) -> Summary:
             (folder / "run.jsonl").open("w", encoding="utf-8") if options.keep else nullcontext()
         )
         narrator = Narrator(as_json=options.as_json, record=record)
-        home = ensure(folder, terms=Terms(), start=lab_time(work.messages[0].time) - HOUR)
+        home = ensure(folder, terms=Terms(scheme=options.scheme), start=lab_time(work.messages[0].time) - HOUR)
         restarts = Counter[str]()
 
         def on_death(party: Party, code: int) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from escrow.capsule.combine import open_capsule
 from escrow.capsule.schemes.tdh2 import SHARE_SIZE
-from escrow.crypto.group import Scalar, base_mul, hash_to_scalar
+from escrow.crypto.edwards25519 import EDWARDS25519
+from escrow.crypto.group import Scalar, hash_to_scalar
 from escrow.errors import DeviationError, EscrowError, MalformedError, Reason, RefusedError
 from escrow.secret import Secret
 from escrow.tags import Tag
@@ -102,8 +103,10 @@ def test_an_invalid_capsule_blames_no_custodian() -> None:
 def dishonest_capsule() -> bytes:
     """Valid to everybody who has no secret, with coins that are not those of its seed."""
     r, s, bound = Scalar(1234), Scalar(5678), CTX.encode()
-    u, u_bar, c = base_mul(r).encode(), (r * CTX.gamma).encode(), bytes(32)
-    e = hash_to_scalar(Tag.TDH2_E, bound, LABEL, c, u, u_bar, base_mul(s).encode(), (s * CTX.gamma).encode())
+    u, u_bar, c = EDWARDS25519.base_mul(r).encode(), (r * CTX.gamma).encode(), bytes(32)
+    e = hash_to_scalar(
+        Tag.TDH2_E, bound, LABEL, c, u, u_bar, EDWARDS25519.base_mul(s).encode(), (s * CTX.gamma).encode()
+    )
     return c + u + u_bar + e.encode() + (s + r * e).encode()
 
 

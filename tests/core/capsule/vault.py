@@ -36,25 +36,27 @@ labels = st.builds(
 
 
 @cache
-def committee(n: int = 5, t: int = 3, seed: int = 0) -> tuple[CommitteeContext, ShareGeneration, dict[int, Scalar]]:
-    council = settled(n, t, seed)
+def committee(
+    n: int = 5, t: int = 3, seed: int = 0, suite: int = 1
+) -> tuple[CommitteeContext, ShareGeneration, dict[int, Scalar]]:
+    council = settled(n, t, seed, suite)
     key, generation = documents(council)
     return CommitteeContext.of(council.proposal, key), generation, shares(council)
 
 
-def label(epoch: int = 7) -> bytes:
+def label(epoch: int = 7, suite: int = 1) -> bytes:
     h = bytes(range(32))
-    return Label(1, 1, h, h, h, 0, h, h, 1, epoch, bytes(16), 0, 1).encode()
+    return Label(suite, 1, h, h, h, 0, h, h, 1, epoch, bytes(16), 0, 1).encode()
 
 
-def asked(capsule: bytes, about: bytes, seed: int = 0) -> ShareRequest:
-    ctx, generation, _ = committee(seed=seed)
+def asked(capsule: bytes, about: bytes, seed: int = 0, suite: int = 1) -> ShareRequest:
+    ctx, generation, _ = committee(seed=seed, suite=suite)
     return ShareRequest(ctx, generation.hash, about, capsule, REQUEST_HASH)
 
 
 def answers(request: ShareRequest, seed: int = 0) -> dict[int, bytes]:
-    _, _, held = committee(seed=seed)
-    return {i: SCHEME.share(request, x, i, bytes([i]) * 32) for i, x in held.items()}
+    _, _, held = committee(seed=seed, suite=request.ctx.suite)
+    return {i: scheme_of(request.ctx.suite).share(request, x, i, bytes([i]) * 32) for i, x in held.items()}
 
 
 def flip(data: bytes, at: int, by: int) -> bytes:

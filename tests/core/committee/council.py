@@ -9,9 +9,11 @@ from escrow.committee.cocktail import Commitment
 from escrow.committee.dkg import DkgState
 from escrow.committee.documents import CommitteeKey, CommitteeProposal, ShareGeneration
 from escrow.committee.messages import Aborted, Finished, Kind, Output, ToLog, ToMember, commitment_hash, entry
-from escrow.crypto.group import Point, Scalar, base_mul
+from escrow.crypto.edwards25519 import EDWARDS25519
+from escrow.crypto.group import Point, Scalar
 from escrow.crypto.sharing import interpolate_scalars
 from escrow.crypto.sign import SigningKey
+from escrow.crypto.suites import group_of
 
 RETIRE_AT = 1_000_000
 Tamper = Callable[["Council", int, Output], Iterable[Output]]
@@ -21,8 +23,8 @@ def identity(index: int) -> SigningKey:
     return SigningKey.from_seed(index.to_bytes(32, "big"))
 
 
-def proposal_of(n: int, t: int, period: int = 4) -> CommitteeProposal:
-    return CommitteeProposal(1, tuple(identity(i).public for i in range(1, n + 1)), t, b"\x11" * 32, period)
+def proposal_of(n: int, t: int, period: int = 4, suite: int = 1) -> CommitteeProposal:
+    return CommitteeProposal(suite, tuple(identity(i).public for i in range(1, n + 1)), t, b"\x11" * 32, period)
 
 
 def honest(_council: "Council", _index: int, output: Output) -> Iterable[Output]:
@@ -39,6 +41,7 @@ class Council:
     tamper: Tamper = honest
     run: int = 0
     seed: int = 0
+    suite: int = 1
     log: list[tuple[Kind, bytes, bytes]] = field(default_factory=list)
     mail: list[tuple[int, int, bytes]] = field(default_factory=list)
     traffic: list[tuple[int, int, bytes]] = field(default_factory=list)
@@ -49,7 +52,7 @@ class Council:
     now: int = 0
 
     def __post_init__(self) -> None:
-        self.proposal = proposal_of(self.n, self.t)
+        self.proposal = proposal_of(self.n, self.t, suite=self.suite)
         for i in self.members:
             coins = (self.seed * 1000 + i).to_bytes(32, "big")
             self._did(i, dkg.begin(identity(i), i, self.proposal, self.run, RETIRE_AT, self.now, coins))
@@ -134,14 +137,14 @@ def shares(council: Council) -> dict[int, Scalar]:
     return {i: Scalar.decode(end.share.expose()) for i, end in council.finished().items()}
 
 
-def interpolated(some: dict[int, Scalar]) -> Point:
-    return base_mul(interpolate_scalars(some))
+def interpolated(some: dict[int, Scalar], suite: int = 1) -> Point:
+    return group_of(suite).base_mul(interpolate_scalars(some))
 
 
 @cache
-def settled(n: int = 5, t: int = 3, seed: int = 0) -> Council:
+def settled(n: int = 5, t: int = 3, seed: int = 0, suite: int = 1) -> Council:
     """A run that went well. Shared between tests: not to be changed."""
-    return Council(n, t, seed=seed).settle()
+    return Council(n, t, seed=seed, suite=suite).settle()
 
 
 def on(kind: Kind, change: Callable[[Council, int, bytes], bytes | None]) -> Tamper:
@@ -180,5 +183,5 @@ def redealt(change: Callable[[Council, int, Commitment], Commitment | bytes]) ->
 def proved(council: Council, points: tuple[bytes, ...], secret: Scalar, ephemeral: bytes) -> Commitment:
     """A dealing with these points and a proof made with ``secret``."""
     context = council.states[1].record.context
-    proof = cocktail.schnorr_sign(secret, context + b"".join(points) + ephemeral)
+    proof = cocktail.schnorr_sign(EDWARDS25519, secret, context.value + b"".join(points) + ephemeral)
     return replace(Commitment(points, b"", ephemeral), proof=proof)

@@ -1,5 +1,6 @@
 """Honest runs of key generation: everybody ends with the same key, and any threshold of shares is its logarithm."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import msgspec
@@ -11,34 +12,46 @@ from escrow.committee import dkg
 from escrow.committee.dkg import DkgState
 from escrow.committee.documents import verify_generation, verify_key
 from escrow.committee.messages import Kind
-from escrow.crypto.group import Point, base_mul
-from escrow.errors import MalformedError
+from escrow.errors import EscrowError, MalformedError
 from escrow.secret import Secret
 from tests.core.committee.council import Council, documents, identity, interpolated, proposal_of, settled, shares
 
 SIZES = [(1, 1), (2, 2), (3, 2), (5, 3)]
+both_groups = pytest.mark.parametrize("suite", [1, 2])
 
 
+@both_groups
 @pytest.mark.parametrize(("n", "t"), SIZES)
-def test_everybody_finishes_from_the_log_alone_with_the_same_documents(n: int, t: int) -> None:
-    council = settled(n, t)
+def test_everybody_finishes_from_the_log_alone_with_the_same_documents(n: int, t: int, suite: int) -> None:
+    council = settled(n, t, suite=suite)
     key, generation = documents(council)
     verify_key(key, council.proposal)
     verify_generation(generation, key, council.proposal)
     assert (generation.n, generation.threshold, generation.number) == (n, t, 0)
 
 
+@both_groups
 @pytest.mark.parametrize(("n", "t"), SIZES)
-def test_any_threshold_of_shares_is_the_logarithm_of_the_key_and_no_fewer_are(n: int, t: int) -> None:
-    council = settled(n, t)
+def test_any_threshold_of_shares_is_the_logarithm_of_the_key_and_no_fewer_are(n: int, t: int, suite: int) -> None:
+    council = settled(n, t, suite=suite)
     key, generation = documents(council)
-    held, public = shares(council), Point.decode(key.public)
+    group = council.proposal.group
+    held, public = shares(council), group.decode(key.public)
     for index, share in held.items():
-        assert base_mul(share) == generation.share_key(index)
+        assert group.base_mul(share) == generation.share_key(group, index)
     for some in combinations(held, t):
-        assert interpolated({i: held[i] for i in some}) == public
+        assert interpolated({i: held[i] for i in some}, suite) == public
     for few in combinations(held, t - 1):
-        assert interpolated({i: held[i] for i in few}) != public
+        assert interpolated({i: held[i] for i in few}, suite) != public
+
+
+def test_a_key_of_one_group_is_none_of_the_other() -> None:
+    (key, generation), council = documents(settled(3, 2, suite=2)), settled(3, 2)
+    retold = replace(key, proposal_hash=council.proposal.hash)
+    with pytest.raises(EscrowError):
+        verify_key(retold, council.proposal)
+    with pytest.raises(EscrowError):
+        verify_generation(replace(generation, committee_key_hash=retold.hash), retold, council.proposal)
 
 
 def test_two_runs_share_nothing() -> None:

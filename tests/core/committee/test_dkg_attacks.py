@@ -12,7 +12,8 @@ from escrow.committee.dispute import Dispute, Ground
 from escrow.committee.messages import Aborted, Kind, Output, ToLog, ToMember, ciphertext_hash, entry, possession
 from escrow.committee.record import Stage
 from escrow.crypto.coins import Coins
-from escrow.crypto.group import ORDER, Point, Scalar, base_mul
+from escrow.crypto.edwards25519 import EDWARDS25519
+from escrow.crypto.group import ORDER, Scalar
 from escrow.encoding import u32
 from escrow.errors import EscrowError, Reason
 from tests.core.committee.council import (
@@ -42,12 +43,12 @@ def named(tamper: Tamper, reason: Reason = Reason.DEALING_INVALID) -> None:
 
 def test_more_or_fewer_commitments_than_the_threshold_are_named() -> None:
     def longer(council: Council, _: int, dealt: Commitment) -> Commitment:
-        points = (*dealt.points, base_mul(Scalar(5)).encode())
+        points = (*dealt.points, EDWARDS25519.base_mul(Scalar(5)).encode())
         secret = Scalar(7)
-        return proved(council, (base_mul(secret).encode(), *points[1:]), secret, dealt.ephemeral)
+        return proved(council, (EDWARDS25519.base_mul(secret).encode(), *points[1:]), secret, dealt.ephemeral)
 
     def shorter(council: Council, _: int, dealt: Commitment) -> Commitment:
-        return proved(council, (base_mul(Scalar(7)).encode(),), Scalar(7), dealt.ephemeral)
+        return proved(council, (EDWARDS25519.base_mul(Scalar(7)).encode(),), Scalar(7), dealt.ephemeral)
 
     named(redealt(longer))
     named(redealt(shorter))
@@ -71,7 +72,7 @@ def test_points_outside_the_subgroup_are_named(bad: bytes, place: int | str) -> 
 @pytest.mark.parametrize("torsion", TORSION[1:])
 def test_a_torsioned_commitment_is_named(torsion: tuple[int, int]) -> None:
     def twist(council: Council, _: int, dealt: Commitment) -> Commitment:
-        points = (base_mul(Scalar(7)).encode(), encode(add(decode(dealt.points[1]), torsion)))
+        points = (EDWARDS25519.base_mul(Scalar(7)).encode(), encode(add(decode(dealt.points[1]), torsion)))
         return proved(council, points, Scalar(7), dealt.ephemeral)
 
     named(redealt(twist))
@@ -79,13 +80,13 @@ def test_a_torsioned_commitment_is_named(torsion: tuple[int, int]) -> None:
 
 def test_a_rogue_key_is_named() -> None:
     """C_20 = X - ΣC_j0 would make the joint key X. It cannot be proved."""
-    wanted = base_mul(Scalar(1234))
+    wanted = EDWARDS25519.base_mul(Scalar(1234))
 
     def rogue(council: Council, index: int, dealt: Commitment) -> Commitment:
         others = [state.commitment for i, state in council.states.items() if i != index and state.commitment]
         point = wanted
         for other in others:
-            point = point - Point.decode(other[:32])
+            point = point - EDWARDS25519.decode(other[:32])
         return Commitment((point.encode(), *dealt.points[1:]), dealt.proof, dealt.ephemeral)
 
     named(redealt(rogue))
@@ -125,7 +126,7 @@ def _is(output: Output, kind: Kind) -> bool:
 def test_changing_the_dealing_after_seeing_others_is_named() -> None:
     def second_thought(council: Council, _: int, content: bytes) -> bytes:
         dealt = Commitment.decode(content, council.t)
-        points = (base_mul(Scalar(9)).encode(), *dealt.points[1:])
+        points = (EDWARDS25519.base_mul(Scalar(9)).encode(), *dealt.points[1:])
         return proved(council, points, Scalar(9), dealt.ephemeral).encode()
 
     named(on(Kind.DKG_REVEAL, second_thought))
@@ -154,7 +155,7 @@ def test_an_honest_member_is_not_blamed_when_its_transport_key_is_claimed_before
 
 def test_a_degenerate_transport_key_is_named() -> None:
     for key in (bytes([1]) + bytes(31), encode(TORSION[1])):
-        proof = cocktail.schnorr_sign(Scalar(5), b"")
+        proof = cocktail.schnorr_sign(EDWARDS25519, Scalar(5), b"")
         named(on(Kind.DKG_TRANSPORT, lambda *_, key=key, proof=proof: key + proof))
     named(on(Kind.DKG_TRANSPORT, lambda *_: b""))
 
@@ -163,10 +164,14 @@ def test_a_valid_transport_proof_names_session_and_index() -> None:
     key = Scalar(99)
 
     def wrong_index(council: Council, _: int, _content: bytes) -> bytes:
-        return base_mul(key).encode() + cocktail.schnorr_sign(key, possession(council.session, 1))
+        return EDWARDS25519.base_mul(key).encode() + cocktail.schnorr_sign(
+            EDWARDS25519, key, possession(council.session, 1)
+        )
 
     def wrong_session(_council: Council, index: int, _content: bytes) -> bytes:
-        return base_mul(key).encode() + cocktail.schnorr_sign(key, possession(bytes(32), index))
+        return EDWARDS25519.base_mul(key).encode() + cocktail.schnorr_sign(
+            EDWARDS25519, key, possession(bytes(32), index)
+        )
 
     named(on(Kind.DKG_TRANSPORT, wrong_index))
     named(on(Kind.DKG_TRANSPORT, wrong_session))
@@ -321,7 +326,7 @@ def test_points_that_would_make_the_share_look_unsound_must_be_proved(place: int
 
     def swap(_council: Council, _index: int, content: bytes) -> bytes:
         dispute = Dispute.decode(content)
-        other = base_mul(Scalar(3)).encode()
+        other = EDWARDS25519.base_mul(Scalar(3)).encode()
         evidence = dispute.evidence[:place] + other + dispute.evidence[place + 32 :]
         return Dispute(dispute.ground, dispute.accused, evidence).encode()
 
@@ -582,4 +587,4 @@ def test_no_point_in_any_honest_state_is_outside_the_subgroup() -> None:
     for index in council.members:
         matter = record.matter(index, 1)
         for point in (*matter.dealt.points, matter.dealt.ephemeral, matter.route.dealer):
-            Point.decode(point)
+            EDWARDS25519.decode(point)

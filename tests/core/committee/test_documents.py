@@ -15,7 +15,8 @@ from escrow.committee.documents import (
     verify_generation,
     verify_key,
 )
-from escrow.crypto.group import Point, Scalar, base_mul
+from escrow.crypto.edwards25519 import EDWARDS25519
+from escrow.crypto.group import Scalar
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from tests.core.committee.council import documents, identity, proposal_of, settled
 
@@ -98,7 +99,7 @@ def test_one_signature_missing_is_too_many() -> None:
 
 
 def test_a_key_is_certified_for_its_end_and_its_generators() -> None:
-    evil = base_mul(Scalar(7))
+    evil = EDWARDS25519.base_mul(Scalar(7))
     unauthorised(lambda: verify_key(replace(KEY, retire_at=KEY.retire_at + 1), PROPOSAL))
     unauthorised(lambda: verify_key(replace(KEY, gamma=evil.encode()), PROPOSAL))
     derived = second_generator(KEY.proposal_hash, evil).encode()
@@ -122,7 +123,7 @@ def test_the_hash_of_a_key_does_not_depend_on_who_collected_the_signatures() -> 
 
 def test_members_are_found_by_key_and_shares_by_index() -> None:
     assert [PROPOSAL.index_of(identity(i).public) for i in (1, 2, 3, 4)] == [1, 2, 3, None]
-    assert GENERATION.share_key(3) == Point.decode(GENERATION.verification[2])
+    assert GENERATION.share_key(EDWARDS25519, 3) == EDWARDS25519.decode(GENERATION.verification[2])
     for index in (0, 4, -1):
         with pytest.raises(MalformedError):
-            GENERATION.share_key(index)
+            GENERATION.share_key(EDWARDS25519, index)

@@ -3,18 +3,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escrow.crypto import dleq
-from escrow.crypto.group import ORDER, Point, Scalar, base_mul
+from escrow.crypto.edwards25519 import EDWARDS25519
+from escrow.crypto.group import ORDER, Point, Scalar
 from escrow.errors import MalformedError, Reason, RefusedError
 from tests.core.crypto.draws import contexts, flip, nonzero, points, seeds
 
 CONTEXT = (b"capsule", b"\x01")
 COINS = bytes(range(32))
 X = Scalar(0x1234_5678_9ABC_DEF0)
-U = base_mul(Scalar(987654321))
+U = EDWARDS25519.base_mul(Scalar(987654321))
 
 
 def honest(context: tuple[bytes, ...] = CONTEXT, coins: bytes = COINS) -> bytes:
-    return dleq.prove(X, U, base_mul(X), X * U, context, coins)
+    return dleq.prove(X, U, EDWARDS25519.base_mul(X), X * U, context, coins)
 
 
 def refused(h: Point, base2: Point, share: Point, proof: bytes, context: tuple[bytes, ...] = CONTEXT) -> None:
@@ -26,14 +27,14 @@ def refused(h: Point, base2: Point, share: Point, proof: bytes, context: tuple[b
 
 @given(nonzero, points, contexts, seeds)
 def test_an_honest_proof_holds(x: Scalar, base2: Point, context: tuple[bytes, ...], coins: bytes) -> None:
-    proof = dleq.prove(x, base2, base_mul(x), x * base2, context, coins)
+    proof = dleq.prove(x, base2, EDWARDS25519.base_mul(x), x * base2, context, coins)
     assert len(proof) == dleq.PROOF_SIZE
-    dleq.verify(base_mul(x), base2, x * base2, proof, context)
+    dleq.verify(EDWARDS25519.base_mul(x), base2, x * base2, proof, context)
 
 
 @given(points)
 def test_a_proof_holds_for_no_other_point_in_any_place(other: Point) -> None:
-    h, share, proof = base_mul(X), X * U, honest()
+    h, share, proof = EDWARDS25519.base_mul(X), X * U, honest()
     for statement in ((other, U, share), (h, other, share), (h, U, other), (share, U, h)):
         if statement != (h, U, share):
             refused(*statement, proof)
@@ -42,53 +43,53 @@ def test_a_proof_holds_for_no_other_point_in_any_place(other: Point) -> None:
 @given(contexts)
 def test_a_proof_holds_in_no_other_context(context: tuple[bytes, ...]) -> None:
     if context != CONTEXT:
-        refused(base_mul(X), U, X * U, honest(), context)
+        refused(EDWARDS25519.base_mul(X), U, X * U, honest(), context)
 
 
 @pytest.mark.parametrize(
     "context", [(b"capsule", b"\x02"), (b"capsule\x01",), (b"capsul", b"e\x01"), (), CONTEXT[::-1]]
 )
 def test_another_index_or_another_cut_of_the_context_is_refused(context: tuple[bytes, ...]) -> None:
-    refused(base_mul(X), U, X * U, honest(), context)
+    refused(EDWARDS25519.base_mul(X), U, X * U, honest(), context)
 
 
 @given(st.integers(0, 8 * dleq.PROOF_SIZE - 1))
 def test_a_proof_with_any_bit_flipped_is_refused(bit: int) -> None:
-    refused(base_mul(X), U, X * U, flip(honest(), bit))
+    refused(EDWARDS25519.base_mul(X), U, X * U, flip(honest(), bit))
 
 
 @pytest.mark.parametrize("length", [0, 32, 63, 65, 128])
 def test_a_proof_of_another_length_is_refused(length: int) -> None:
-    refused(base_mul(X), U, X * U, honest().ljust(length, b"\x00")[:length])
+    refused(EDWARDS25519.base_mul(X), U, X * U, honest().ljust(length, b"\x00")[:length])
 
 
 @pytest.mark.parametrize("half", [0, 1])
 def test_a_proof_cannot_be_spelled_in_a_second_way(half: int) -> None:
     parts = [honest()[:32], honest()[32:]]
     parts[half] = (int.from_bytes(parts[half], "little") + ORDER).to_bytes(32, "little")
-    refused(base_mul(X), U, X * U, b"".join(parts))
+    refused(EDWARDS25519.base_mul(X), U, X * U, b"".join(parts))
 
 
 def test_a_wrong_share_cannot_be_proved_with_the_right_secret() -> None:
     wrong = (X + Scalar(1)) * U
-    refused(base_mul(X), U, wrong, dleq.prove(X, U, base_mul(X), wrong, CONTEXT, COINS))
+    refused(EDWARDS25519.base_mul(X), U, wrong, dleq.prove(X, U, EDWARDS25519.base_mul(X), wrong, CONTEXT, COINS))
 
 
 def test_a_proof_for_another_key_does_not_serve_this_one() -> None:
     y = X + Scalar(1)
-    refused(base_mul(X), U, X * U, dleq.prove(y, U, base_mul(y), y * U, CONTEXT, COINS))
+    refused(EDWARDS25519.base_mul(X), U, X * U, dleq.prove(y, U, EDWARDS25519.base_mul(y), y * U, CONTEXT, COINS))
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_statement_about_the_identity_is_refused(place: int) -> None:
-    statement = [base_mul(X), U, X * U]
-    statement[place] = Point.identity()
+    statement = [EDWARDS25519.base_mul(X), U, X * U]
+    statement[place] = EDWARDS25519.identity
     refused(statement[0], statement[1], statement[2], honest())
 
 
 def test_a_refusal_carries_the_reason_the_caller_asked_for() -> None:
     with pytest.raises(RefusedError) as caught:
-        dleq.verify(base_mul(X), U, X * U, bytes(64), CONTEXT, reason=Reason.DISPUTE_INVALID)
+        dleq.verify(EDWARDS25519.base_mul(X), U, X * U, bytes(64), CONTEXT, reason=Reason.DISPUTE_INVALID)
     assert caught.value.reason is Reason.DISPUTE_INVALID
 
 
@@ -102,14 +103,19 @@ def test_a_stuck_generator_never_repeats_a_nonce_for_another_statement_or_secret
         _nonce(honest(), X),
         _nonce(honest(context=(b"capsule", b"\x02")), X),
         _nonce(honest(coins=bytes(32)), X),
-        _nonce(dleq.prove(X, base_mul(X), base_mul(X), X * base_mul(X), CONTEXT, COINS), X),
-        _nonce(dleq.prove(y, U, base_mul(y), y * U, CONTEXT, COINS), y),
+        _nonce(
+            dleq.prove(
+                X, EDWARDS25519.base_mul(X), EDWARDS25519.base_mul(X), X * EDWARDS25519.base_mul(X), CONTEXT, COINS
+            ),
+            X,
+        ),
+        _nonce(dleq.prove(y, U, EDWARDS25519.base_mul(y), y * U, CONTEXT, COINS), y),
     }
     assert len(nonces) == 5
 
 
 def test_whoever_knows_coins_and_statement_still_does_not_know_the_nonce() -> None:
-    h, share, y = base_mul(X), X * U, X + Scalar(1)
+    h, share, y = EDWARDS25519.base_mul(X), X * U, X + Scalar(1)
     claimed_by_another = dleq.prove(y, U, h, share, CONTEXT, COINS)
     assert _nonce(honest(), X) != _nonce(claimed_by_another, y)
 

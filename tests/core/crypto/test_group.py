@@ -1,25 +1,20 @@
 import nacl.bindings
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from escrow.crypto.group import (
-    BASE,
-    ORDER,
-    Point,
-    Scalar,
-    base_mul,
-    hash_to_scalar,
-    scalar_from_wide,
-    self_test,
-)
+from escrow.crypto.edwards25519 import EDWARDS25519, self_test
+from escrow.crypto.group import ORDER, Group, Scalar, hash_to_scalar, scalar_from_wide
+from escrow.crypto.ristretto255 import RISTRETTO255
 from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.tags import Tag
 from tests.core.crypto import edwards
-from tests.core.crypto.draws import nonzero, points, scalars
+from tests.core.crypto.draws import nonzero, scalars
 
 ZERO = Scalar(0)
 ONE = Scalar(1)
+
+both = pytest.mark.parametrize("group", [EDWARDS25519, RISTRETTO255], ids=lambda group: group.name)
 
 
 # -- scalars ------------------------------------------------------------------------------------------
@@ -40,13 +35,13 @@ def test_a_scalar_that_is_not_reduced_is_refused(value: int) -> None:
 
 @pytest.mark.parametrize("length", [0, 31, 33, 64])
 def test_a_scalar_or_point_of_another_length_is_refused(length: int) -> None:
-    data = BASE.encode().ljust(length, b"\x00")[:length]
+    data = EDWARDS25519.base.encode().ljust(length, b"\x00")[:length]
     with pytest.raises(MalformedError):
         Scalar.decode(data)
     with pytest.raises(MalformedError):
-        Point.decode(data)
+        EDWARDS25519.decode(data)
     with pytest.raises(MalformedError):
-        Point.decode_times(data, ONE)
+        EDWARDS25519.decode_times(data, ONE)
 
 
 @pytest.mark.parametrize("value", [-1, ORDER])
@@ -96,25 +91,29 @@ def test_the_hash_to_a_scalar_depends_on_tag_and_field_boundaries() -> None:
 # -- points -------------------------------------------------------------------------------------------
 
 
-@given(scalars, scalars)
-def test_multiplication_is_linear(a: Scalar, b: Scalar) -> None:
-    assert base_mul(a + b) == base_mul(a) + base_mul(b)
-    assert base_mul(a - b) == base_mul(a) - base_mul(b)
-    assert base_mul(a * b) == a * base_mul(b)
-    assert base_mul(-a) == -base_mul(a)
-    assert a * BASE == base_mul(a)
+@both
+@given(a=scalars, b=scalars)
+def test_multiplication_is_linear(group: Group, a: Scalar, b: Scalar) -> None:
+    assert group.base_mul(a + b) == group.base_mul(a) + group.base_mul(b)
+    assert group.base_mul(a - b) == group.base_mul(a) - group.base_mul(b)
+    assert group.base_mul(a * b) == a * group.base_mul(b)
+    assert group.base_mul(-a) == -group.base_mul(a)
+    assert a * group.base == group.base_mul(a)
 
 
 @given(nonzero, nonzero)
 def test_arithmetic_agrees_with_a_slow_independent_curve(a: Scalar, b: Scalar) -> None:
     slow_a, slow_b = edwards.times(a.value, edwards.GENERATOR), edwards.times(b.value, edwards.GENERATOR)
-    assert base_mul(a)._encoding == edwards.encode(slow_a)
-    assert (base_mul(a) + base_mul(b))._encoding == edwards.encode(edwards.add(slow_a, slow_b))
+    assert EDWARDS25519.base_mul(a)._encoding == edwards.encode(slow_a)
+    assert (EDWARDS25519.base_mul(a) + EDWARDS25519.base_mul(b))._encoding == edwards.encode(
+        edwards.add(slow_a, slow_b)
+    )
 
 
-@given(points)
-def test_the_identity_is_neutral_and_what_is_left_of_a_point_minus_itself(point: Point) -> None:
-    identity = Point.identity()
+@both
+@given(scalar=nonzero)
+def test_the_identity_is_neutral_and_what_is_left_of_a_point_minus_itself(group: Group, scalar: Scalar) -> None:
+    identity, point = group.identity, group.base_mul(scalar)
     assert point + identity == point
     assert identity + point == point
     assert point - point == identity
@@ -124,25 +123,83 @@ def test_the_identity_is_neutral_and_what_is_left_of_a_point_minus_itself(point:
     assert Scalar(ORDER - 1) * point + point == identity
 
 
-def test_the_identity_is_neither_read_nor_written() -> None:
+@both
+def test_the_identity_is_neither_read_nor_written(group: Group) -> None:
     with pytest.raises(MalformedError):
-        Point.identity().encode()
+        group.identity.encode()
     with pytest.raises(MalformedError):
-        Point.decode(Point.identity()._encoding)
+        group.decode(group.identity._encoding)
+    with pytest.raises(MalformedError):
+        group.decode_times(group.identity._encoding, Scalar(5))
 
 
-@given(points, scalars)
-def test_decoding_while_multiplying_is_the_same_as_one_after_the_other(point: Point, scalar: Scalar) -> None:
-    assert Point.decode(point.encode()) == point
-    assert Point.decode_times(point.encode(), scalar) == (point, scalar * point)
+@both
+@given(secret=nonzero, scalar=scalars)
+def test_decoding_while_multiplying_is_the_same_as_one_after_the_other(
+    group: Group, secret: Scalar, scalar: Scalar
+) -> None:
+    point = group.base_mul(secret)
+    assert group.decode(point.encode()) == point
+    assert group.decode_times(point.encode(), scalar) == (point, scalar * point)
+
+
+@both
+@given(data=st.binary(min_size=32, max_size=32))
+@example(data=bytes(30) + b"\x04\xad")  # libsodium 1.0.18 ignores the highest bit
+def test_what_decodes_has_one_encoding(group: Group, data: bytes) -> None:
+    try:
+        point = group.decode(data)
+    except MalformedError:
+        with pytest.raises(MalformedError):
+            group.decode_times(data, ONE)
+        return
+    assert point.encode() == data
+    assert (ONE * point).encode() == data
+
+
+@both
+@given(message=st.binary(max_size=40))
+def test_a_hash_is_an_element_and_depends_on_message_and_domain(group: Group, message: bytes) -> None:
+    point = group.hash(message, b"one")
+    assert group.decode(point.encode()) == point
+    assert len({point, group.hash(message + b"\x00", b"one"), group.hash(message, b"two")}) == 3
+
+
+def test_the_two_groups_do_not_mix() -> None:
+    ours, theirs = EDWARDS25519.base, RISTRETTO255.base
+    assert ours != theirs
+    with pytest.raises(AssertionError):
+        ours + theirs
+    with pytest.raises(AssertionError):
+        theirs - ours
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        bytes(32),
+        b"\xff" * 32,
+        (2**255 - 19).to_bytes(32, "little"),  # p, a second spelling of 0
+        (2**255 - 18).to_bytes(32, "little"),  # p + 1
+        (1).to_bytes(32, "little"),  # negative in the sense of RFC 9496
+        b"\x01" + bytes(30) + b"\x80",  # the sign bit of edwards25519
+        bytes.fromhex("26948d35ca62e643e26a83177332e6b6afeb9d08e4268b650f1f5bbd8d81d371"),  # no square
+    ],
+    ids=bytes.hex,
+)
+def test_what_rfc_9496_calls_invalid_is_refused(data: bytes) -> None:
+    with pytest.raises(MalformedError):
+        RISTRETTO255.decode(data)
+    with pytest.raises(MalformedError):
+        RISTRETTO255.decode_times(data, Scalar(8))
 
 
 def refused(data: bytes) -> None:
     with pytest.raises(MalformedError):
-        Point.decode(data)
+        EDWARDS25519.decode(data)
     for scalar in (ZERO, ONE, Scalar(8), Scalar(ORDER - 1)):
         with pytest.raises(MalformedError):
-            Point.decode_times(data, scalar)
+            EDWARDS25519.decode_times(data, scalar)
 
 
 def test_there_are_eight_torsion_points_to_try() -> None:
@@ -161,13 +218,13 @@ def test_a_second_spelling_of_a_point_is_refused(data: bytes) -> None:
 
 @given(nonzero, st.sampled_from(edwards.TORSION[1:]))
 def test_a_point_with_a_torsion_part_is_refused(scalar: Scalar, torsion: edwards.Affine) -> None:
-    point = edwards.decode(base_mul(scalar).encode())
+    point = edwards.decode(EDWARDS25519.base_mul(scalar).encode())
     refused(edwards.encode(edwards.add(point, torsion)))
 
 
 @given(nonzero)
 def test_the_point_that_cve_2025_69277_accepted_is_refused(scalar: Scalar) -> None:
-    x, y = edwards.decode(base_mul(scalar).encode())
+    x, y = edwards.decode(EDWARDS25519.base_mul(scalar).encode())
     mixed = edwards.P - x, edwards.P - y
     assert mixed == edwards.add((x, y), (0, edwards.P - 1))
     refused(edwards.encode(mixed))
@@ -176,7 +233,7 @@ def test_the_point_that_cve_2025_69277_accepted_is_refused(scalar: Scalar) -> No
 @given(st.binary(min_size=32, max_size=32))
 def test_whatever_decodes_encodes_to_the_same_bytes_and_has_prime_order(data: bytes) -> None:
     try:
-        point = Point.decode(data)
+        point = EDWARDS25519.decode(data)
     except MalformedError:
         return
     assert point.encode() == data
@@ -186,8 +243,9 @@ def test_whatever_decodes_encodes_to_the_same_bytes_and_has_prime_order(data: by
 # -- the library under it, and what is not shown ------------------------------------------------------
 
 
-def test_the_installed_library_passes_the_self_test() -> None:
-    self_test()
+@both
+def test_the_installed_library_passes_the_self_test(group: Group) -> None:
+    group.library.self_test()
 
 
 def _no_check(data: bytes) -> bool:
@@ -216,4 +274,4 @@ def test_the_self_test_notices_clamping() -> None:
 
 def test_scalars_and_points_print_nothing_of_themselves() -> None:
     assert repr(Scalar(123456789)) == "Scalar(<hidden>)"
-    assert repr(BASE) == "Point(<hidden>)"
+    assert repr(EDWARDS25519.base) == "Point(<hidden>)"

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escrow.crypto.group import ORDER, Point, Scalar, base_mul
+from escrow.crypto.edwards25519 import EDWARDS25519
+from escrow.crypto.group import ORDER, Point, Scalar
 from escrow.crypto.sharing import (
     Polynomial,
     evaluate_commitments,
@@ -49,10 +50,10 @@ def test_shares_in_the_exponent_combine_to_the_secret_times_the_point(
 @given(dealings())
 def test_commitments_evaluate_to_the_committed_shares(dealing: tuple[Polynomial, int]) -> None:
     polynomial, n = dealing
-    commitments = polynomial.commitments()
+    commitments = polynomial.commitments(EDWARDS25519)
     for index in range(1, n + 1):
         share = polynomial.evaluate(index)
-        assert evaluate_commitments(commitments, index) == base_mul(share)
+        assert evaluate_commitments(commitments, index) == EDWARDS25519.base_mul(share)
         verify_share(commitments, index, share)
 
 
@@ -60,7 +61,7 @@ def test_commitments_evaluate_to_the_committed_shares(dealing: tuple[Polynomial,
 def test_a_share_that_is_off_by_anything_is_refused(dealing: tuple[Polynomial, int], error: Scalar) -> None:
     polynomial, _ = dealing
     with pytest.raises(RefusedError) as caught:
-        verify_share(polynomial.commitments(), 1, polynomial.evaluate(1) + error)
+        verify_share(polynomial.commitments(EDWARDS25519), 1, polynomial.evaluate(1) + error)
     assert caught.value.reason is Reason.SHARE_INVALID
     assert not caught.value.culprits
 
@@ -68,7 +69,7 @@ def test_a_share_that_is_off_by_anything_is_refused(dealing: tuple[Polynomial, i
 def test_the_share_of_another_party_is_refused_for_the_reason_asked_for() -> None:
     polynomial = random_polynomial(bytes(32), 2)
     with pytest.raises(RefusedError) as caught:
-        verify_share(polynomial.commitments(), 1, polynomial.evaluate(2), Reason.DEALING_INVALID)
+        verify_share(polynomial.commitments(EDWARDS25519), 1, polynomial.evaluate(2), Reason.DEALING_INVALID)
     assert caught.value.reason is Reason.DEALING_INVALID
 
 
@@ -93,7 +94,7 @@ def test_an_index_that_would_be_the_secret_or_wraps_around_is_refused(index: int
     with pytest.raises(MalformedError):
         polynomial.evaluate(index)
     with pytest.raises(MalformedError):
-        evaluate_commitments(polynomial.commitments(), index)
+        evaluate_commitments(polynomial.commitments(EDWARDS25519), index)
     with pytest.raises(MalformedError):
         lagrange_at_zero((1, index))
 

@@ -68,7 +68,7 @@ class Scene:
         return result.reason
 
 
-def scene(n_max: int = 1, start: int = START, **terms: int) -> Scene:
+def scene(n_max: int = 1, start: int = START, **terms: Any) -> Scene:
     town = Town(replace(TERMS, **terms), n_max, start)
     key = town.committee()
     alice, bob = Phone(town, "alice").register(), Phone(town, "bob").register()

@@ -17,7 +17,7 @@ from escrow.capsule.label import Label, label_hash
 from escrow.capsule.schemes import scheme_of
 from escrow.capsule.submission import SignedContent
 from escrow.committee.documents import CommitteeKey, ShareGeneration, second_generator
-from escrow.crypto.group import base_mul
+from escrow.crypto.edwards25519 import EDWARDS25519
 from escrow.crypto.sharing import random_polynomial
 from escrow.crypto.sign import SigningKey
 from escrow.e2ee.bundle import make_prekeys
@@ -187,12 +187,12 @@ def committee_documents(genesis: Genesis, founding: Founding, period: int) -> tu
     proposal = proposal_for(genesis, period)
     polynomial = _polynomial(proposal.threshold)
     signers = [SigningKey.from_seed(founding.parties[Party(member.id)]) for member in genesis.custodians]
-    public = base_mul(polynomial.coefficients[0])
+    public = EDWARDS25519.base_mul(polynomial.coefficients[0])
     gamma = second_generator(proposal.hash, public)
     retire_at = genesis.policy.retire_at(period)
     key = CommitteeKey(proposal.hash, public.encode(), gamma.encode(), retire_at, bytes(64), ())
     key = replace(key, certificate=tuple(signer.sign(key.statement) for signer in signers))
-    shares = tuple(base_mul(polynomial.evaluate(i)).encode() for i in range(1, proposal.n + 1))
+    shares = tuple(EDWARDS25519.base_mul(polynomial.evaluate(i)).encode() for i in range(1, proposal.n + 1))
     generation = ShareGeneration(key.hash, 0, proposal.members, proposal.threshold, shares, ())
     return key, replace(generation, acknowledgements=tuple(signer.sign(generation.statement) for signer in signers))
 

@@ -1,13 +1,12 @@
-"""Hashing to the group: RFC 9380, suite ``edwards25519_XMD:SHA-512_ELL2_RO_``, in pure Python.
+"""Hashing to edwards25519: RFC 9380, suite ``edwards25519_XMD:SHA-512_ELL2_RO_``, in pure Python.
 
 For second generators, whose discrete logarithm nobody must know. Inputs are public: nothing here is
 constant time. libsodium's own map is another function, without published vectors, and is not used.
 """
 
-import hashlib
 from typing import Final
 
-from escrow.crypto.group import Point
+from escrow.crypto.expand import expand_message_xmd
 
 _P: Final = 2**255 - 19
 _D: Final = -121665 * pow(121666, -1, _P) % _P
@@ -16,30 +15,15 @@ _SQRT_MINUS_1: Final = pow(2, (_P - 1) // 4, _P)
 _FIELD_BYTES: Final = 48
 
 
-def hash_to_curve(message: bytes, dst: bytes) -> Point:
-    """A point of the subgroup from ``message``, in the domain ``dst`` (at most 255 bytes)."""
+def hash_to_curve(message: bytes, dst: bytes) -> bytes:
+    """The encoding of a point of the subgroup, from ``message`` in the domain ``dst`` (at most 255 bytes)."""
     uniform = expand_message_xmd(message, dst, 2 * _FIELD_BYTES)
     u0, u1 = (int.from_bytes(uniform[at : at + _FIELD_BYTES], "big") % _P for at in (0, _FIELD_BYTES))
     point = _add(map_to_curve(u0), map_to_curve(u1))
     for _ in range(3):  # times the cofactor, 8
         point = _add(point, point)
     x, y = point
-    return Point.decode((y | (x & 1) << 255).to_bytes(32, "little"))
-
-
-def expand_message_xmd(message: bytes, dst: bytes, length: int) -> bytes:
-    """``length`` uniform bytes by SHA-512, at most 255 blocks of 64 (RFC 9380 section 5.3.1)."""
-    blocks = -(-length // 64)
-    if len(dst) > 255 or blocks > 255:
-        raise AssertionError("the domain or the length is beyond RFC 9380 section 5.3.1")
-    suffix = dst + bytes([len(dst)])
-    seed = hashlib.sha512(bytes(128) + message + length.to_bytes(2, "big") + b"\x00" + suffix).digest()
-    block, out = bytes(64), b""
-    for counter in range(1, blocks + 1):
-        mixed = bytes(a ^ b for a, b in zip(seed, block, strict=True))
-        block = hashlib.sha512(mixed + bytes([counter]) + suffix).digest()
-        out += block
-    return out[:length]
+    return (y | (x & 1) << 255).to_bytes(32, "little")
 
 
 def map_to_curve(u: int) -> tuple[int, int]:
