@@ -48,7 +48,7 @@ class Overlay:
             if key not in self._puts:
                 found = key, value
                 break
-        for key in reversed(self._pending(prefix, b"")):
+        for key in reversed(self._pending(prefix, None)):
             value_or_none = self._puts[key]
             if value_or_none is not None:
                 return max(found, (key, value_or_none)) if found else (key, value_or_none)
@@ -100,8 +100,8 @@ class Overlay:
 
     # -- ranges ---------------------------------------------------------------------------------
 
-    def _pending(self, prefix: bytes, after: bytes) -> list[bytes]:
-        low = bisect_right(self._keys, after) if after >= prefix else bisect_left(self._keys, prefix)
+    def _pending(self, prefix: bytes, after: bytes | None) -> list[bytes]:
+        low = bisect_left(self._keys, prefix) if after is None or after < prefix else bisect_right(self._keys, after)
         end = _end(prefix)
         return self._keys[low : len(self._keys) if end is None else bisect_left(self._keys, end)]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from escrow.encoding import number, u64
@@ -148,6 +148,7 @@ class StoreContract(ABC):
         self.run(story())
 
     def test_any_steps_read_what_the_model_holds(self) -> None:
+        @example(changes=[{"puts": {b"": b""}, "appends": [], "fails": False}], queries=[(b"", b"", 0)], together=True)
         @given(changes=CHANGES, queries=st.lists(QUERIES, max_size=4), together=st.booleans())
         def law(changes: list[Change], queries: list[tuple[bytes, bytes, int]], *, together: bool) -> None:
             with tempfile.TemporaryDirectory() as folder:
