@@ -108,6 +108,12 @@ class Tag(Enum):
     RELEASE = "release"
     RELEASE_RESPONSE = "release-response"
     RECIPIENT_POP = "recipient-pop"
+    # a store at rest
+    KEYRING = "keyring"
+    KEYRING_CHECK = "keyring-check"
+    KEYRING_FILE = "keyring-file"
+    STORE_VALUE = "store-value"
+    STORE_RECORD = "store-record"
     # derivation of randomness from one step's coins
     COINS = "coins"
 

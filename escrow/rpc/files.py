@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from escrow.secret import Secret
@@ -29,3 +30,23 @@ def write_secret(path: Path, secret: Secret) -> None:
         file.flush()
         os.fsync(handle)
     Path(name).replace(path)
+
+
+def write_new_secret(path: Path, secret: Secret) -> None:
+    """Like ``write_secret``, but what is there already stays. On return it survives a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(secret.expose())
+            file.flush()
+            os.fsync(handle)
+        with suppress(FileExistsError):
+            path.hardlink_to(name)
+    finally:
+        Path(name).unlink()
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

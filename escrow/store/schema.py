@@ -22,6 +22,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     Raises ``IntegrityError(STORE_CORRUPT)`` for a file that is damaged or not a store, and
     ``UnavailableError(STORE_UNAVAILABLE)`` if it cannot be opened or another process holds it.
     """
+    _check_not_emptied(path)
     try:
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
     except sqlite3.Error as error:
@@ -54,7 +55,23 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     _check_ours(database, path)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
+    # What is erased or replaced is overwritten in the file; some builds of SQLite leave it in free space.
+    database.execute("PRAGMA secure_delete = ON")
     _migrate(database, path)
+
+
+def _check_not_emptied(path: Path) -> None:
+    # SQLite takes an empty file for a new one, and would throw away the journal that belonged to the old one.
+    journal = Path(f"{path}-wal")
+    if _size(journal) and not _size(path):
+        raise IntegrityError(Reason.STORE_CORRUPT, f"{path.name} is empty, its journal is not")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # whoever opens it will say what is wrong with it
 
 
 def _check_ours(database: sqlite3.Connection, path: Path) -> None:
