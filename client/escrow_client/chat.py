@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from escrow.cli import printable
-from escrow_client.options import home_option, json_option, lab_option, profile_option, run
-from escrow_client.output import Output, moment
+from escrow_client.options import home_option, json_option, key_options, lab_option, profile_option, run
+from escrow_client.output import Output, moment, warn_of_key_beside
 
 if TYPE_CHECKING:
     from escrow.roles.device.commands import ConversationStatus, Status
     from escrow.roles.device.state import Shown
+    from escrow_client.keys import Keys
     from escrow_client.messenger import Messenger
 
 MODES: Final = ("end-to-end", "escrowed")
@@ -35,27 +36,30 @@ def chat() -> None:
 @click.argument("name")
 @home_option
 @profile_option
+@key_options(make=True)
 @lab_option
 @json_option
-def register(name: str, home: Path, folder: Path, *, lab: bool, as_json: bool) -> None:
+def register(name: str, home: Path, folder: Path, keys: "Keys", *, lab: bool, as_json: bool) -> None:
     """Make an account called NAME, with this profile as its one device.
 
-    Repeat the command to finish a registration that could not reach all parts.
+    Repeat the command to finish a registration that could not reach all parts. Your keys and messages are encrypted on
+    disk, under a passphrase or a key file that all later commands need.
     """
     from escrow_client.deployment import Deployment
     from escrow_client.messenger import Messenger
     from escrow_client.profile import Profile
 
-    deployment = Deployment.open(home, lab=lab)
+    out, deployment = Output(as_json=as_json), Deployment.open(home, lab=lab)
     profile = Profile.make(folder, "chat", name, deployment)
 
     async def command() -> "Status":
-        async with Messenger.open(profile, deployment) as messenger:
+        async with Messenger.open(profile, deployment, keys) as messenger:
+            warn_of_key_beside(out, profile)
             return await messenger.register()
 
     status = run(command)
     account = status.account.hex()
-    Output(as_json=as_json).data("registered", f"{name} is registered: account {account}", name=name, account=account)
+    out.data("registered", f"{name} is registered: account {account}", name=name, account=account)
 
 
 @chat.command()
@@ -63,8 +67,9 @@ def register(name: str, home: Path, folder: Path, *, lab: bool, as_json: bool) -
 @click.argument("text", required=False)
 @click.option("--escrow/--no-escrow", default=False, show_default=True, help="In which of the two conversations.")
 @profile_option
+@key_options()
 @json_option
-def send(to: str, text: str | None, folder: Path, *, escrow: bool, as_json: bool) -> None:
+def send(to: str, text: str | None, folder: Path, keys: "Keys", *, escrow: bool, as_json: bool) -> None:
     """Send TEXT, or what stands on standard input, to the user called TO.
 
     With one user you may have two conversations: one that is escrowed and one that is not. Other users of this machine
@@ -76,7 +81,7 @@ def send(to: str, text: str | None, folder: Path, *, escrow: bool, as_json: bool
     out.remark(f"to {printable(to)}: {BADGES[escrow]}, {MEANINGS[escrow]}")
 
     async def command() -> None:
-        async with _opened(folder) as messenger:
+        async with _opened(folder, keys) as messenger:
             before = await messenger.status()
             await messenger.send(to, words, escrow=escrow)
             await _report(out, messenger, before, sending=1)
@@ -87,15 +92,16 @@ def send(to: str, text: str | None, folder: Path, *, escrow: bool, as_json: bool
 @chat.command()
 @click.option("--all", "everything", is_flag=True, help="Also what was shown before.")
 @profile_option
+@key_options()
 @json_option
-def recv(folder: Path, *, everything: bool, as_json: bool) -> None:
+def recv(folder: Path, keys: "Keys", *, everything: bool, as_json: bool) -> None:
     """Fetch what has arrived, show it, and send what could not be sent before."""
     from escrow_client.profile import Profile
 
     out, profile = Output(as_json=as_json), Profile.load(folder, "chat")
 
     async def command() -> None:
-        async with _opened(folder) as messenger:
+        async with _opened(folder, keys) as messenger:
             before = await messenger.status()
             await messenger.sync()
             inbox = await messenger.inbox(0 if everything else profile.read)
@@ -112,13 +118,14 @@ def recv(folder: Path, *, everything: bool, as_json: bool) -> None:
 
 @chat.command()
 @profile_option
+@key_options()
 @json_option
-def status(folder: Path, *, as_json: bool) -> None:
+def status(folder: Path, keys: "Keys", *, as_json: bool) -> None:
     """Who you are, which of your conversations are escrowed, what waits and what was refused."""
     out = Output(as_json=as_json)
 
     async def command() -> "Status":
-        async with _opened(folder) as messenger:
+        async with _opened(folder, keys) as messenger:
             return await messenger.status()
 
     now = run(command)
@@ -148,11 +155,11 @@ def status(folder: Path, *, as_json: bool) -> None:
         out.remark(f"{now.queued + now.unanswered} waiting: they go out with the next send or recv")
 
 
-def _opened(folder: Path) -> "AbstractAsyncContextManager[Messenger]":
+def _opened(folder: Path, keys: "Keys") -> "AbstractAsyncContextManager[Messenger]":
     from escrow_client.messenger import Messenger
     from escrow_client.profile import Profile
 
-    return Messenger.open(Profile.load(folder, "chat"))
+    return Messenger.open(Profile.load(folder, "chat"), keys=keys)
 
 
 def _utf8(data: bytes) -> str:

@@ -17,8 +17,12 @@ from escrow.roles.machine import Role
 from escrow.rpc.channel import GrpcTransport
 from escrow.rpc.home import Home
 from escrow.rpc.identity import Credentials
+from escrow.store.keyring import unlock
+from escrow.store.port import Store
+from escrow.store.sealed import SealedStore
 from escrow.store.sqlite import SqliteStore
 from escrow.warrant.genesis import Genesis
+from escrow_client.keys import Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +64,20 @@ class Deployment:
         """How the party of these credentials reaches the parts."""
         return GrpcTransport(credentials, self.home.endpoints, patience=self.patience)
 
-    def store(self, path: Path) -> SqliteStore:
-        """The store in the file at ``path``, made if there is none."""
-        return SqliteStore(path, executor=self.executor)
+    async def store(self, path: Path, keys: Keys, *, new: bool) -> SealedStore:
+        """The sealed store in the file at ``path``, opened with ``keys``; made if it is ``new``.
 
-    def node(self, party: Party, role: Role, store: SqliteStore, transport: Transport) -> Node:
+        Raises what ``SqliteStore``, ``escrow.store.keyring.unlock`` and ``Keys.lock`` raise.
+        """
+        inner = SqliteStore(path, executor=self.executor)
+        try:
+            key = await unlock(inner, lambda kind: keys.lock(path.parent, kind), name=path.name, new=new)
+        except BaseException:
+            await inner.close()
+            raise
+        return SealedStore(inner, key, path.name)
+
+    def node(self, party: Party, role: Role, store: Store, transport: Transport) -> Node:
         """``role`` at work under this deployment's clock."""
         return Node(party, role, store, transport, self.clock, fresh_coins)
 

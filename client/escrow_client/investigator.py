@@ -23,6 +23,7 @@ from escrow.roles.agency.state import load_case
 from escrow.roles.calls import Call, Found, Lookup, Reply
 from escrow.warrant.documents import WarrantPayload
 from escrow_client.deployment import Deployment
+from escrow_client.keys import Keys
 from escrow_client.line import Line
 from escrow_client.profile import Profile
 
@@ -41,15 +42,18 @@ class Investigator:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, profile: Profile, deployment: Deployment | None = None) -> AsyncIterator[Self]:
+    async def open(
+        cls, profile: Profile, deployment: Deployment | None = None, keys: Keys | None = None
+    ) -> AsyncIterator[Self]:
         """The desk of ``profile``; ``deployment`` is shared where many clients live in one process.
 
-        Raises ``STORE_UNAVAILABLE`` while another process uses the desk, and what ``Deployment.open`` raises.
+        ``keys`` opens it, by default the key file that lies at the desk. Raises what ``Profile.open_store`` and
+        ``Deployment.open`` raise.
         """
         deployment = deployment or Deployment.open(profile.home, lab=profile.lab)
         profile.check(deployment.genesis)
         async with AsyncExitStack() as stack:
-            store = deployment.store(profile.store)
+            store = await profile.open_store(deployment, keys or Keys())
             stack.push_async_callback(store.close)
             line = Line()
             stack.push_async_callback(line.close)

@@ -14,6 +14,7 @@ from escrow.roles.device import Device
 from escrow.roles.device.commands import GetInbox, GetStatus, Inbox, Register, Registered, Send, Status, Sync
 from escrow.roles.device.state import ESCROW, PLAIN
 from escrow_client.deployment import Deployment
+from escrow_client.keys import Keys
 from escrow_client.line import Line
 from escrow_client.profile import Profile
 
@@ -37,15 +38,18 @@ class Messenger:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, profile: Profile, deployment: Deployment | None = None) -> AsyncIterator[Self]:
+    async def open(
+        cls, profile: Profile, deployment: Deployment | None = None, keys: Keys | None = None
+    ) -> AsyncIterator[Self]:
         """The messenger of ``profile``; ``deployment`` is shared where many live in one process.
 
-        Raises ``STORE_UNAVAILABLE`` while another process uses the profile, and what ``Deployment.open`` raises.
+        ``keys`` opens it, by default the key file that lies in the profile. Raises what ``Profile.open_store`` and
+        ``Deployment.open`` raise.
         """
         deployment = deployment or Deployment.open(profile.home, lab=profile.lab)
         profile.check(deployment.genesis)
         async with AsyncExitStack() as stack:
-            store = deployment.store(profile.store)
+            store = await profile.open_store(deployment, keys or Keys())
             stack.push_async_callback(store.close)
             line = Line()
             stack.push_async_callback(line.close)

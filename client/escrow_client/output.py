@@ -5,9 +5,12 @@ Text that others wrote is shown without its control characters: a message must n
 
 import json
 from datetime import UTC, datetime
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import click
+
+if TYPE_CHECKING:
+    from escrow_client.profile import Profile
 
 SCHEMA_VERSION: Final = 1
 _LAST_DAY: Final = 253_402_300_799_999
@@ -30,6 +33,15 @@ class Output:
     def remark(self, sentence: str) -> None:
         """Something for people."""
         click.echo(sentence, err=True)
+
+
+def warn_of_key_beside(out: Output, profile: "Profile") -> None:
+    """Say it whenever somebody makes a profile that a thief of its folder can read."""
+    if profile.key_beside is not None:
+        out.remark(
+            f"{profile.key_beside} opens the store beside it: this keeps nothing from whoever takes the whole folder; "
+            "--passphrase, --passphrase-file or --key-file would"
+        )
 
 
 def moment(time: int) -> str:

@@ -1,7 +1,8 @@
 """What one user, or one agency, keeps on disk: a folder that nobody else may enter.
 
 ``profile.json`` says whose it is and which deployment it belongs to, pinned by the hash of its genesis. Beside it lie
-the store with all keys (``store.db``), the certificate (``identity/``) and how far the user has read (``read``).
+the store with all keys (``store.db``), sealed, the certificate with the transport's key (``identity/``), which is not,
+and how far the user has read (``read``).
 """
 
 import re
@@ -11,9 +12,11 @@ from typing import Final, Literal, Self
 
 from escrow.errors import IntegrityError, Reason, RefusedError
 from escrow.rpc.files import write
+from escrow.store.sealed import SealedStore
 from escrow.warrant import strict
 from escrow.warrant.genesis import Genesis
 from escrow_client.deployment import Deployment
+from escrow_client.keys import BESIDE, Keys
 
 Kind = Literal["chat", "agency"]
 
@@ -81,10 +84,28 @@ class Profile:
         if genesis.hash.hex() != self.genesis:
             raise RefusedError(Reason.USAGE, f"{self.home} holds another deployment than it did for this profile")
 
+    async def open_store(self, deployment: Deployment, keys: Keys) -> SealedStore:
+        """The store, opened with ``keys``; made if this profile never had one.
+
+        Raises ``STORE_CORRUPT`` where it is damaged, emptied or gone, ``STORE_UNAVAILABLE`` while another process uses
+        it, and what ``Keys.lock`` raises; in all cases nothing is overwritten.
+        """
+        # The certificate is issued for an account, and that is in the store before: where there is one, there was both.
+        new = not self.identity.exists()
+        if not new and not (self.store.exists() and self.store.stat().st_size):
+            raise IntegrityError(Reason.STORE_CORRUPT, f"{self.store.name} is empty or gone")
+        return await deployment.store(self.store, keys, new=new)
+
     @property
     def store(self) -> Path:
         """The file with state and keys."""
         return self.folder / "store.db"
+
+    @property
+    def key_beside(self) -> Path | None:
+        """The key file that lies in the same folder as what it opens, if it does."""
+        path = self.folder / BESIDE
+        return path if path.exists() else None
 
     @property
     def identity(self) -> Path:

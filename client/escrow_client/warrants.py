@@ -12,13 +12,23 @@ from typing import IO, TYPE_CHECKING, Final
 
 import click
 
-from escrow_client.options import FOLDER, home_option, json_option, lab_option, moment_of, run, warrant_of
-from escrow_client.output import Output
+from escrow_client.options import (
+    FOLDER,
+    home_option,
+    json_option,
+    key_options,
+    lab_option,
+    moment_of,
+    run,
+    warrant_of,
+)
+from escrow_client.output import Output, warn_of_key_beside
 
 if TYPE_CHECKING:
     from escrow.errors import EscrowError
     from escrow.roles.calls import Case
     from escrow_client.investigator import Investigator
+    from escrow_client.keys import Keys
     from escrow_client.official import Official
 
 THIRTY_DAYS: Final = 30 * 86_400_000
@@ -48,6 +58,7 @@ def warrant() -> None:
 @click.option("--max-capsules", type=click.IntRange(min=1), help="Most messages it may open.  [default: 1000]")
 @click.option("--whole-conversations", is_flag=True, help="Also what others wrote to the targets.")
 @click.option("--instrument", type=click.File("rb"), help="The legal instrument; the warrant names its hash.")
+@key_options(make=True)
 @lab_option
 @json_option
 def apply(
@@ -60,6 +71,7 @@ def apply(
     not_before: int | None,
     not_after: int | None,
     max_capsules: int | None,
+    keys: "Keys",
     *,
     whole_conversations: bool,
     instrument: IO[bytes] | None,
@@ -81,7 +93,8 @@ def apply(
     ends = begins + min(THIRTY_DAYS, limits.max_duration) if not_after is None else not_after
 
     async def command() -> None:
-        async with Investigator.open(profile, deployment) as investigator:
+        async with Investigator.open(profile, deployment, keys) as investigator:
+            warn_of_key_beside(out, profile)
             application = NewApplication(
                 targets=tuple([await investigator.account_of(name) for name in targets]),
                 window=(start, end),
@@ -135,8 +148,9 @@ def cancel(warrant_id: bytes, person: str, home: Path, *, as_json: bool) -> None
 @warrant.command()
 @warrant_argument
 @desk_option
+@key_options()
 @json_option
-def execute(warrant_id: bytes, desk: Path, *, as_json: bool) -> None:
+def execute(warrant_id: bytes, desk: Path, keys: "Keys", *, as_json: bool) -> None:
     """Obtain what the warrant covers, ask the custodians to release it, and print what was opened.
 
     May be repeated: nothing is counted twice, and what has arrived since is added.
@@ -146,7 +160,7 @@ def execute(warrant_id: bytes, desk: Path, *, as_json: bool) -> None:
     out = Output(as_json=as_json)
 
     async def command() -> None:
-        async with _opened(desk) as investigator:
+        async with _opened(desk, keys) as investigator:
             report = await investigator.execute(warrant_id)
             print_release(out, report)
             for item in (await investigator.opened(warrant_id)).items:
@@ -166,21 +180,24 @@ def execute(warrant_id: bytes, desk: Path, *, as_json: bool) -> None:
 @click.option("--desk", type=FOLDER, envvar="DOUBLELOCK_DESK", show_envvar=True, help="As the agency that applied.")
 @click.option("--person", help="As a person who may sign.")
 @click.option("--home", type=FOLDER, envvar="DOUBLELOCK_HOME", show_envvar=True, help="Folder of the deployment.")
+@key_options()
 @json_option
-def show(warrant_id: bytes, desk: Path | None, person: str | None, home: Path | None, *, as_json: bool) -> None:
+def show(
+    warrant_id: bytes, desk: Path | None, person: str | None, home: Path | None, keys: "Keys", *, as_json: bool
+) -> None:
     """Where a warrant stands: to the agency that applied (--desk), or to a person who may sign (--person, --home)."""
     if person is not None and home is not None:
         _at_the_desk(person, home, lambda official: official.case(warrant_id), as_json=as_json)
     elif person is None and desk is not None:
-        run(lambda: _show(desk, warrant_id, Output(as_json=as_json)))
+        run(lambda: _show(desk, keys, warrant_id, Output(as_json=as_json)))
     else:
         raise click.UsageError("say who asks: --desk DIR, or --person NAME and --home DIR")
 
 
-async def _show(desk: Path, warrant_id: bytes, out: Output) -> None:
+async def _show(desk: Path, keys: "Keys", warrant_id: bytes, out: Output) -> None:
     from escrow_client.warrant_output import failure, print_release, print_standing
 
-    async with _opened(desk) as investigator:
+    async with _opened(desk, keys) as investigator:
         report = await investigator.refresh(warrant_id)
         print_standing(out, await investigator.application(warrant_id), report.state, report.signers)
         print_release(out, report)
@@ -203,11 +220,11 @@ def _at_the_desk(person: str, home: Path, act: "Callable[[Official], Awaitable[C
     print_standing(Output(as_json=as_json), parse_warrant(case.payload), case.state, case.signers)
 
 
-def _opened(desk: Path) -> "AbstractAsyncContextManager[Investigator]":
+def _opened(desk: Path, keys: "Keys") -> "AbstractAsyncContextManager[Investigator]":
     from escrow_client.investigator import Investigator
     from escrow_client.profile import Profile
 
-    return Investigator.open(Profile.load(desk, "agency"))
+    return Investigator.open(Profile.load(desk, "agency"), keys=keys)
 
 
 def _silence(investigator: "Investigator") -> "EscrowError":

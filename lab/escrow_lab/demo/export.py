@@ -28,7 +28,7 @@ async def export(stage: Stage, warrant_id: bytes, folder: Path) -> int:
     head: Any = await stage.call("person/laboratory", "log", GetHead(0, 0))
     disk = await stage.stolen_disk("log")
     size = _write_log(stage, disk, head.note, folder / "log")
-    bundle = await stage.agency(OFFICER).read(lambda view: evidence(stage, view, warrant_id))
+    bundle = await (await stage.agency(OFFICER)).read(lambda view: evidence(stage, view, warrant_id))
     path = folder / "evidence" / f"{warrant_id.hex()}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({**bundle, "checkpoint": head.note.decode()}, indent=1) + "\n", encoding="utf-8")

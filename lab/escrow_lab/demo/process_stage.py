@@ -29,10 +29,11 @@ from escrow.rpc.clocks import LabClock
 from escrow.rpc.home import Home
 from escrow.rpc.settle import Settle
 from escrow.store import MemoryStore
-from escrow.store.sqlite import SqliteStore
+from escrow.store.sealed import SealedStore
 from escrow.tlog.checkpoint import Checkpoint
 from escrow.tlog.note import Note
 from escrow_client.deployment import Deployment
+from escrow_client.keys import Keys
 
 PATIENCE: Final = 20.0
 """Seconds to repeat a call to a part that is being started again."""
@@ -50,6 +51,7 @@ class ProcessStage:
         self.genesis = home.genesis
         self._home = home
         self._people = people
+        self._keys = Keys(key_file=people / "store.key")
         self._writer = ThreadPoolExecutor(1, "store")
         self._deployment = Deployment.open(home.folder, lab=True, executor=self._writer, patience=PATIENCE)
         self._clock = LabClock(home.clock_path)
@@ -57,7 +59,7 @@ class ProcessStage:
         self._devices: dict[str, Node] = {}
         self._agencies: dict[str, Node] = {}
         self._transports: dict[str, GrpcTransport] = {}
-        self._stores: list[SqliteStore] = []
+        self._stores: list[SealedStore] = []
         self._begun: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -142,7 +144,7 @@ class ProcessStage:
         await asyncio.gather(*(one(place, name) for place, name in enumerate(names, start=len(self._devices))))
 
     async def _register(self, folder: str, name: str) -> Node:
-        store, role = self._open(self._people / folder / "device.db"), Device(self.genesis)
+        store, role = await self._open(self._people / folder / "device.db"), Device(self.genesis)
         # An account gets its id, and with it its certificate, by being made.
         newborn = self._deployment.node(Party(LABORATORY), role, store, self._transport(LABORATORY))
         registered: Any = await newborn.ask(newborn.party, Register(name))
@@ -157,10 +159,10 @@ class ProcessStage:
         """See ``Stage.device``."""
         return self._devices[name]
 
-    def agency(self, name: str) -> Node:
+    async def agency(self, name: str) -> Node:
         """See ``Stage.agency``."""
         if name not in self._agencies:
-            party, store = Party(f"agency/{name}"), self._open(self._people / f"agency-{name}" / "state.db")
+            party, store = Party(f"agency/{name}"), await self._open(self._people / f"agency-{name}" / "state.db")
             role = Agency(self.genesis, name)
             self._agencies[name] = self._deployment.node(party, role, store, self._transport(party))
         return self._agencies[name]
@@ -188,9 +190,9 @@ class ProcessStage:
 
     # -- means --------------------------------------------------------------------------------
 
-    def _open(self, path: Path) -> SqliteStore:
+    async def _open(self, path: Path) -> SealedStore:
         path.parent.mkdir(parents=True, exist_ok=True)
-        store = self._deployment.store(path)
+        store = await self._deployment.store(path, self._keys, new=True)
         self._stores.append(store)
         return store
 

@@ -53,7 +53,7 @@ class Stage(Protocol):
         """The messenger of a registered user."""
         ...
 
-    def agency(self, name: str) -> Node:
+    async def agency(self, name: str) -> Node:
         """The tool of an agency; a new one has an empty store."""
         ...
 

@@ -58,7 +58,7 @@ async def apply(stage: Stage, agency: str, terms: Terms) -> Application:
         max_capsules=MOST_CAPSULES,
         instrument=INSTRUMENT,
     )
-    applied: Any = await stage.agency(agency).run(wanted)
+    applied: Any = await (await stage.agency(agency)).run(wanted)
     return Application(agency, applied.warrant_id, applied.payload)
 
 
@@ -89,7 +89,7 @@ async def seal_with_one_lock(stage: Stage, application: Application, issuer: str
     entry = Entry.make(EntryType.WARRANT_SEALED, leaf, stage.party_key("authority"), origin)
     await stage.call("authority", "log", Append((entry,)))
     await stage.settle()
-    case = await stage.agency(application.agency).read(lambda view: load_case(view, application.warrant_id))
+    case = await (await stage.agency(application.agency)).read(lambda view: load_case(view, application.warrant_id))
     return Sealed(application.agency, case, envelope, salt)
 
 
@@ -101,21 +101,21 @@ async def request(stage: Stage, sealed: Sealed, items: Sequence[Item]) -> dict[s
 
 async def execute(stage: Stage, agency: str, warrant_id: bytes) -> Report:
     """Production, release and opening; what came of it."""
-    node = stage.agency(agency)
+    node = await stage.agency(agency)
     await node.run(Execute(warrant_id))
     return cast(Report, await node.ask(node.party, GetReport(warrant_id)))
 
 
 async def opened(stage: Stage, agency: str, warrant_id: bytes) -> list[OpenedItem]:
     """The messages that were opened."""
-    node = stage.agency(agency)
+    node = await stage.agency(agency)
     reply: Any = await node.ask(node.party, GetOpened(warrant_id))
     return [item for item in reply.items if not item.reason]
 
 
 async def repeat(stage: Stage, agency: str, warrant_id: bytes, items: Sequence[Item]) -> dict[str, str]:
     """The first request of a warrant once more, byte for byte; one for ``items`` if there was nothing to ask for."""
-    case, first = await stage.agency(agency).read(lambda view: _first_request(view, warrant_id, items))
+    case, first = await (await stage.agency(agency)).read(lambda view: _first_request(view, warrant_id, items))
     return await _ask_all(stage, agency, case, first, list(stage.genesis.custodian_keys))
 
 
@@ -131,7 +131,7 @@ async def replays(
 
     The former goes to the custodians that ``answered`` the first; to any other it would be new, and the warrant's own.
     """
-    case, first = await stage.agency(agency).read(lambda view: _first_request(view, warrant_id, items))
+    case, first = await (await stage.agency(agency)).read(lambda view: _first_request(view, warrant_id, items))
     altered = _changed(first, nonce=b"another nonce!!!")
     envelope = dsse.Envelope.parse(first.dsse)
     payload = strict.tree(envelope.payload)
@@ -168,7 +168,7 @@ async def released_seed(stage: Stage, agency: str, warrant_id: bytes) -> tuple[I
             return item, open_capsule(share_request, generation, shares).seed
         return None
 
-    return await stage.agency(agency).read(combine)
+    return await (await stage.agency(agency)).read(combine)
 
 
 async def _ask_all(

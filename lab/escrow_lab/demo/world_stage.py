@@ -56,7 +56,7 @@ class WorldStage:
         """See ``Stage.device``."""
         return self.world.devices[name]
 
-    def agency(self, name: str) -> Node:
+    async def agency(self, name: str) -> Node:
         """See ``Stage.agency``."""
         return self.world.agency(name)
 
