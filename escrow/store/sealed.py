@@ -39,19 +39,19 @@ class Seal:
 
     def value(self, key: bytes, value: bytes) -> bytes:
         """What lies under ``key``."""
-        return self._seal(value, T(Tag.STORE_VALUE, key))
+        return self._seal(value, _bound_to_key(key))
 
     def record(self, stream: str, place: int, record: bytes) -> bytes:
         """What lies in ``stream`` as number ``place``."""
-        return self._seal(record, T(Tag.STORE_RECORD, stream.encode(), u64(place)))
+        return self._seal(record, _bound_to_place(stream, place))
 
     def open_value(self, key: bytes, sealed: bytes) -> bytes:
         """Undo ``value``; ``IntegrityError(STORE_CORRUPT)`` naming the key."""
-        return self._open(sealed, T(Tag.STORE_VALUE, key), _shown(key))
+        return self._open(sealed, _bound_to_key(key), _shown(key))
 
     def open_record(self, stream: str, place: int, sealed: bytes) -> bytes:
         """Undo ``record``; ``IntegrityError(STORE_CORRUPT)`` naming the stream."""
-        return self._open(sealed, T(Tag.STORE_RECORD, stream.encode(), u64(place)), f"number {place} of {stream}")
+        return self._open(sealed, _bound_to_place(stream, place), f"number {place} of {stream}")
 
     def _seal(self, plaintext: bytes, ad: bytes) -> bytes:
         # Drawn for each try, not derived from the step: a step that runs again may see another state.
@@ -151,6 +151,14 @@ class SealedStore:
     async def close(self) -> None:
         """See ``Store.close``."""
         await self._inner.close()
+
+
+def _bound_to_key(key: bytes) -> bytes:
+    return T(Tag.STORE_VALUE, key)
+
+
+def _bound_to_place(stream: str, place: int) -> bytes:
+    return T(Tag.STORE_RECORD, stream.encode(), u64(place))
 
 
 def _shown(key: bytes) -> str:
