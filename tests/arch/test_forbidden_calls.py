@@ -25,7 +25,7 @@ ENTROPY_AND_CLOCK = (
     "uuid.uuid*",
 )
 GROUP = ("nacl.bindings.crypto_core_*", "nacl.bindings.crypto_scalarmult*", "rbcl.*")
-VERIFY_KEY = ("nacl.signing.VerifyKey",)
+VERIFY_KEY = ("nacl.signing.VerifyKey", "nacl.bindings.crypto_sign*")
 
 
 def imported_names(tree: ast.AST) -> dict[str, str]:
@@ -95,6 +95,7 @@ def in_core(path: str) -> bool:
         ("from nacl import bindings\nbindings.crypto_scalarmult_ed25519_noclamp(a, b)", GROUP),
         ("from nacl.bindings import crypto_core_ed25519_add", GROUP),
         ("import nacl.signing\nnacl.signing.VerifyKey(key)", VERIFY_KEY),
+        ("from nacl.bindings import crypto_sign_open", VERIFY_KEY),
     ],
 )
 def test_the_search_finds_what_it_looks_for(source: str, patterns: tuple[str, ...]) -> None:

@@ -560,7 +560,7 @@ def test_after_erasure_nothing_that_is_left_opens_a_recorded_share() -> None:
     # Whatever a thief of every disk still finds, tried as the transport key of everybody.
     disks = [state for i in council.members for state in council.history[i] if state.transport is None]
     left = {found.expose() for state in disks for found in (state.share, state.proof_coins) if found is not None}
-    left |= {identity(i)._key.encode() for i in council.members}
+    left |= {identity(i).pair.expose()[:32] for i in council.members}
     for secret in left:
         key = Scalar(int.from_bytes(secret, "little") % ORDER)
         for to in council.members:
