@@ -10,6 +10,7 @@ import struct
 from escrow.errors import MalformedError
 
 _U64 = struct.Struct(">Q")
+_pack_u64 = _U64.pack  # bound once: every hash and every message of the wire goes through here
 
 
 def u8(value: int) -> bytes:
@@ -39,17 +40,16 @@ def number(data: bytes) -> int:
 
 def join(*fields: bytes) -> bytes:
     """Encode a sequence of byte strings injectively."""
-    parts = []
+    parts: list[bytes] = []
     for field in fields:
-        parts.append(_U64.pack(len(field)))
-        parts.append(field)
+        parts += (_pack_u64(len(field)), field)
     return b"".join(parts)
 
 
-def split(data: bytes, *, most: int = 1 << 16) -> tuple[bytes, ...]:
-    """Decode ``join``; raise ``MalformedError`` unless every byte belongs to a whole field."""
+def split(data: bytes, *, most: int = 1 << 16, start: int = 0) -> tuple[bytes, ...]:
+    """Decode ``join`` from ``start`` on; raise ``MalformedError`` unless every byte belongs to a whole field."""
     fields = []
-    at, end = 0, len(data)
+    at, end = start, len(data)
     while at < end:
         if end - at < 8:
             raise MalformedError("a length prefix is cut short")

@@ -13,7 +13,12 @@ from escrow.errors import MalformedError
 
 @unique
 class Tag(Enum):
-    """What a byte string is for. The value is ``use``, without the common prefix."""
+    """What a byte string is for. The value is ``use``, without the common prefix; ``head`` opens every encoding."""
+
+    head: bytes
+
+    def __init__(self, use: str) -> None:
+        self.head = join(b"escrow/v1/" + use.encode())
 
     # group layer
     CTX = "ctx"
@@ -54,10 +59,7 @@ class Tag(Enum):
     PQXDH_INFO = "pqxdh-info"
     SESSION_AD = "session-ad"
     RATCHET_ROOT = "ratchet-root"
-    RATCHET_HEADER = "ratchet-header"
-    RATCHET_MESSAGE = "ratchet-message"
-    RATCHET_SALT = "ratchet-salt"
-    SESSION_MESSAGE = "session-message"
+    RATCHET_TURN = "ratchet-turn"
     SESSION_MODE = "session-mode"
     SENDER_CHAIN = "sender-chain"
     SENDER_KEY = "sender-key"
@@ -124,12 +126,12 @@ class Tag(Enum):
 
 def T(tag: Tag, *fields: bytes) -> bytes:  # noqa: N802 - the name the specification gives it
     """The injective encoding of a tagged tuple."""
-    return join(b"escrow/v1/" + tag.value.encode(), *fields)
+    return tag.head + join(*fields)
 
 
 def digest(tag: Tag, *fields: bytes) -> bytes:
     """SHA-256 of ``T``: 32 bytes."""
-    return hashlib.sha256(T(tag, *fields)).digest()
+    return hashlib.sha256(tag.head + join(*fields)).digest()
 
 
 def fields(tag: Tag, data: bytes, *widths: int | None, optional: int = 0) -> tuple[bytes, ...]:
@@ -138,12 +140,12 @@ def fields(tag: Tag, data: bytes, *widths: int | None, optional: int = 0) -> tup
     ``None`` admits any length. The last ``optional`` fields may be missing as whole elements.
     Raises ``MalformedError``; whatever is returned encodes to ``data`` again.
     """
-    name, *rest = split(data, most=len(widths) + 1) or (b"",)
-    if name != b"escrow/v1/" + tag.value.encode():
+    if not data.startswith(tag.head):
         raise MalformedError(f"not a {tag.value}")
-    if not len(widths) - optional <= len(rest) <= len(widths):
-        raise MalformedError(f"a {tag.value} has {len(widths)} fields, not {len(rest)}")
-    for place, (field, width) in enumerate(zip(rest, widths, strict=False)):
+    found = split(data, most=len(widths), start=len(tag.head))
+    if not len(widths) - optional <= len(found) <= len(widths):
+        raise MalformedError(f"a {tag.value} has {len(widths)} fields, not {len(found)}")
+    for place, (field, width) in enumerate(zip(found, widths, strict=False)):
         if width is not None and len(field) != width:
             raise MalformedError(f"field {place} of {tag.value} has {len(field)} bytes, not {width}")
-    return tuple(rest)
+    return found

@@ -1,31 +1,48 @@
 """HMAC and HKDF with SHA-256 (RFC 2104, RFC 5869), and Argon2id (RFC 9106) for what people remember.
 
 ``info`` is the caller's: a tagged tuple, always.
+
+HMAC is spelled out as two hashes: the one-call forms of the libraries set up so much that they take twice as long, and
+every message needs five. ``tests/core/crypto/test_kdf.py`` compares it with theirs.
 """
 
-import hmac
+from hashlib import sha256
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from nacl.exceptions import RuntimeError as SodiumError
 from nacl.pwhash import argon2id as sodium
 
-_SHA256 = SHA256()
+_BLOCK = 64
+_INNER, _OUTER = bytes(byte ^ 0x36 for byte in range(256)), bytes(byte ^ 0x5C for byte in range(256))
 
 
 def hmac_sha256(key: bytes, message: bytes) -> bytes:
     """32 bytes."""
-    return hmac.digest(key, message, "sha256")
+    inner, outer = _pads(key)
+    return sha256(outer + sha256(inner + message).digest()).digest()
+
+
+def hmac_each(key: bytes, *messages: bytes) -> list[bytes]:
+    """``hmac_sha256`` of each message, with one preparation of the key."""
+    inner, outer = _pads(key)
+    return [sha256(outer + sha256(inner + message).digest()).digest() for message in messages]
 
 
 def hkdf_extract(salt: bytes, ikm: bytes) -> bytes:
     """Condense uneven key material into a 32-byte pseudorandom key."""
-    return hmac.digest(salt, ikm, "sha256")
+    return hmac_sha256(salt, ikm)
 
 
 def hkdf_expand(prk: bytes, info: bytes, length: int) -> bytes:
     """``length`` bytes (at most 8160) from a pseudorandom key of at least 32."""
-    return HKDFExpand(_SHA256, length, info).derive(prk)
+    if not 0 <= length <= 255 * 32:
+        raise AssertionError("HKDF gives at most 8160 bytes")
+    inner, outer = _pads(prk)
+    block, out, count = b"", b"", 0
+    while len(out) < length:
+        count += 1
+        block = sha256(outer + sha256(b"%b%b%b%c" % (inner, block, info, count)).digest()).digest()
+        out += block
+    return out[:length]
 
 
 def argon2id(passphrase: bytes, salt: bytes, *, passes: int, memory: int) -> bytes:
@@ -37,3 +54,9 @@ def argon2id(passphrase: bytes, salt: bytes, *, passes: int, memory: int) -> byt
         return sodium.kdf(32, passphrase, salt, opslimit=passes, memlimit=memory << 10)
     except SodiumError as error:
         raise MemoryError from error
+
+
+def _pads(key: bytes) -> tuple[bytes, bytes]:
+    if len(key) > _BLOCK:
+        key = sha256(key).digest()
+    return key.translate(_INNER).ljust(_BLOCK, b"\x36"), key.translate(_OUTER).ljust(_BLOCK, b"\x5c")

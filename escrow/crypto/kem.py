@@ -27,18 +27,22 @@ class Kem(Protocol):
 
 @final
 class MlKemKey:
-    """A private key, with its public half at hand."""
+    """A private key. Its public half is made when asked for, since a key that was published only decapsulates."""
 
-    __slots__ = ("_key", "public")
+    __slots__ = ("_key",)
 
     def __init__(self, key: MLKEM1024PrivateKey) -> None:
         self._key = key
-        self.public: bytes = key.public_key().public_bytes_raw()
 
     @classmethod
     def from_seed(cls, seed: bytes) -> "MlKemKey":
         """The key of 64 uniform bytes (d ‖ z)."""
         return cls(MLKEM1024PrivateKey.from_seed_bytes(seed))
+
+    @property
+    def public(self) -> bytes:
+        """1568 bytes."""
+        return self._key.public_key().public_bytes_raw()
 
     def decapsulate(self, ciphertext: bytes) -> bytes:
         """The 32-byte secret; raise ``MalformedError`` for a wrong length and for nothing else."""

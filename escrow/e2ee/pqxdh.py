@@ -13,7 +13,7 @@ from typing import Self
 from msgspec import Struct
 
 from escrow.crypto.coins import Coins
-from escrow.crypto.dh import DhKey
+from escrow.crypto.dh import DhKey, exchange
 from escrow.crypto.kdf import hkdf_expand, hkdf_extract
 from escrow.crypto.kem import CIPHERTEXT_SIZE, Kem, MlKemKey
 from escrow.e2ee.bundle import PrekeySecret, Supported, VerifiedBundle, encode_supported, hash_used
@@ -36,7 +36,8 @@ class SessionSecret(Struct, frozen=True):
     """What both sides share afterwards, and what their ratchets start from.
 
     ``ad`` (32 bytes) stands for everything that was agreed on. The initiator's ratchet starts from the other's signed
-    prekey ``remote``, the responder's from the private half ``own`` (a 32-byte seed); the other field is empty.
+    prekey ``remote``, the responder's from the private half ``own``; the initiator has no ``own``, the responder an
+    empty ``remote``.
     """
 
     root: Secret
@@ -45,7 +46,7 @@ class SessionSecret(Struct, frozen=True):
     mode: int
     lineage: bytes
     remote: bytes
-    own: Secret
+    own: DhKey | None
 
 
 class Initial(Struct, frozen=True):
@@ -133,7 +134,7 @@ def initiate(
     data = initial.encode()
     agreed = _transcript(initial, data, theirs.identity, theirs.bundle_hash, theirs.supported)
     root, ad = _derive([*shared, encapsulated], agreed)
-    return data, SessionSecret(root, ad, theirs.identity, mode, lineage, theirs.signed.public, Secret(b""))
+    return data, SessionSecret(root, ad, theirs.identity, mode, lineage, theirs.signed.public, None)
 
 
 def respond(me: IdentityKeys, find: FindPrekey, initial: bytes) -> tuple[SessionSecret, Used]:
@@ -154,7 +155,7 @@ def respond(me: IdentityKeys, find: FindPrekey, initial: bytes) -> tuple[Session
     mine = lasting_dh_key(signed.seed.expose())
     shared = [mine.exchange(message.sender.dh), me.dh_key.exchange(message.ephemeral), mine.exchange(message.ephemeral)]
     if one_time:
-        shared.append(DhKey.from_seed(one_time.seed.expose()).exchange(message.ephemeral))
+        shared.append(exchange(one_time.seed.expose(), message.ephemeral))
         parts.append(one_time.published)
         used.append((one_time.purpose, one_time.number))
     if kem.purpose is Purpose.KEM_ONE_TIME:
@@ -167,7 +168,7 @@ def respond(me: IdentityKeys, find: FindPrekey, initial: bytes) -> tuple[Session
         raise RefusedError(Reason.PREKEY_UNKNOWN, "the prekeys are of two bundles")
     agreed = _transcript(message, initial, me.identity, hash_used(parts), signed.supported)
     root, ad = _derive([*shared, kem_key.decapsulate(message.ciphertext)], agreed)
-    return SessionSecret(root, ad, message.sender, message.mode, message.lineage, b"", signed.seed), tuple(used)
+    return SessionSecret(root, ad, message.sender, message.mode, message.lineage, b"", mine), tuple(used)
 
 
 def _take(find: FindPrekey, purpose: Purpose, place: int) -> PrekeySecret:

@@ -18,7 +18,7 @@ from escrow.crypto import aead
 from escrow.crypto.coins import Coins
 from escrow.crypto.kdf import hkdf_extract
 from escrow.crypto.sign import SIGNATURE_SIZE, SigningKey, check_public, verify
-from escrow.e2ee.symmetric import MAX_SKIP, MAX_SKIPPED, NONCE_SIZE, SKIPPED_LIFETIME, advance, nonce_for
+from escrow.e2ee.symmetric import MAX_SKIP, MAX_SKIPPED, NONCE_SIZE, SKIPPED_LIFETIME, advance, advance_saying
 from escrow.encoding import number, u32, u64
 from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.ids import AccountId, DeviceNo
@@ -121,9 +121,7 @@ def accept(distribution: Distribution, place: Place) -> ReceiverKey:
 
 def seal(key: SenderKey, plaintext: bytes, coins: bytes) -> tuple[SenderKey, bytes]:
     """The next state, and header 32 ‖ ciphertext |plaintext| + 16 ‖ signature 64. ``coins`` are 32 fresh bytes."""
-    chain = key.chain.expose()
-    following, message_key = advance(chain)
-    nonce = nonce_for(chain, coins, key.ad, plaintext)
+    following, message_key, nonce = advance_saying(key.chain.expose(), coins, key.ad, plaintext)
     bound = key.ad + HEADER.pack(key.chain_id, key.iteration, nonce)
     signed = bound + aead.seal(message_key, nonce, plaintext, bound)
     message = signed[len(key.ad) :] + SigningKey.from_pair(key.signing).sign(signed)

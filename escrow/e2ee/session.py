@@ -7,30 +7,32 @@ session opens in another. Whether an envelope may be shown to anybody is the dev
 
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from escrow.crypto.kem import Kem
 from escrow.e2ee.bundle import VerifiedBundle
 from escrow.e2ee.keys import Identity, IdentityKeys
 from escrow.e2ee.pqxdh import SessionSecret, Used, initiate
 from escrow.e2ee.ratchet import RatchetState, decrypt, encrypt, initiator, prune, responder
-from escrow.encoding import u8
-from escrow.errors import EscrowError, Reason, RefusedError
-from escrow.tags import T, Tag, fields
+from escrow.encoding import number, u8, u32
+from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
+from escrow.tags import T, Tag
 
 MAX_LINKS = 5
 """Ratchets that a session keeps."""
 MAX_FORGOTTEN = 64
 """Initial messages that a session remembers after it dropped their ratchets."""
 
+_GOES_ON, _BEGINS = b"\x01", b"\x02"
+
 Respond = Callable[[bytes], tuple[SessionSecret, Used]]
 """Turns an initial message into a secret: ``pqxdh.respond`` with this device's keys, and the check that the secret's
 ``peer`` is the logged identity of the device that is said to have sent it."""
 
 
-class Link(Struct, frozen=True):
+class Link(Struct, frozen=True, gc=False):
     """One key agreement and its ratchet. ``initial`` is sent along until the first answer, and then empty."""
 
     ratchet: RatchetState
@@ -38,7 +40,7 @@ class Link(Struct, frozen=True):
     initial: bytes
 
 
-class Session(Struct, frozen=True):
+class Session(Struct, frozen=True, gc=False):
     """All links with ``peer`` in one mode and lineage, the one to send with first."""
 
     peer: Identity
@@ -66,12 +68,13 @@ def open_session(
 
 
 def seal(session: Session, plaintext: bytes, ad: bytes, coins: bytes, now: int) -> tuple[Session, bytes]:
-    """The next session, and an envelope ``T("session-message", ratchet message, [initial message])``."""
+    """The next session, and an envelope: 1 ‖ ratchet message, or 2 ‖ u32 size ‖ initial message ‖ ratchet message."""
     session = _without_expired(session, now)
-    link = session.links[0]
-    ratchet, message = encrypt(link.ratchet, plaintext, _pinned(session, ad), coins)
-    envelope = T(Tag.SESSION_MESSAGE, message, *([link.initial] if link.initial else []))
-    return _put_first(session, replace(link, ratchet=ratchet)), envelope
+    link, *others = session.links
+    ratchet, message = encrypt(link.ratchet, plaintext, _pinned(session.mode, session.lineage, ad), coins)
+    envelope = _BEGINS + u32(len(link.initial)) + link.initial + message if link.initial else _GOES_ON + message
+    links = (Link(ratchet, link.initial_hash, link.initial), *others)
+    return Session(session.peer, session.mode, session.lineage, links, session.forgotten), envelope
 
 
 def open_(
@@ -84,17 +87,18 @@ def open_(
     SKIP_LIMIT, PREKEY_UNKNOWN for an initial message that was used up, MODE_MISMATCH or SENDER_MISMATCH for one that
     belongs to another session.
     """
-    message, *initial = fields(Tag.SESSION_MESSAGE, envelope, None, None, optional=1)
-    session = session and _without_expired(session, now)
-    links = session.links if session else ()
+    initial, message = _parts(envelope)
+    if session is not None:
+        session = _without_expired(session, now)
+    links = () if session is None else session.links
     if initial:
-        seen = hashlib.sha256(initial[0]).digest()
+        seen = hashlib.sha256(initial).digest()
         links = tuple(link for link in links if link.initial_hash == seen)
         if not links:
-            return _accept(session, initial[0], message, ad, respond, now)
+            return _accept(session, initial, message, ad, respond, now)
     if session is None:
         raise RefusedError(Reason.SESSION_MISSING)
-    pinned = _pinned(session, ad)
+    pinned = _pinned(session.mode, session.lineage, ad)
     refusals = []
     for link in links:
         try:
@@ -102,7 +106,7 @@ def open_(
         except EscrowError as refusal:
             refusals.append(refusal)
         else:
-            return _put_first(session, replace(link, ratchet=ratchet, initial=b"")), plaintext, None
+            return _put_first(session, Link(ratchet, link.initial_hash, b"")), plaintext, None
     raise refusals[0]
 
 
@@ -114,7 +118,7 @@ def _accept(
         raise RefusedError(Reason.PREKEY_UNKNOWN, "this first message was used before")
     secret, used = respond(initial)
     home = _home(session, secret)
-    ratchet, plaintext = decrypt(responder(secret), message, _pinned(home, ad), now)
+    ratchet, plaintext = decrypt(responder(secret), message, _pinned(home.mode, home.lineage, ad), now)
     return _put_first(home, Link(ratchet, seen, b"")), plaintext, used
 
 
@@ -129,20 +133,37 @@ def _home(session: Session | None, secret: SessionSecret) -> Session:
     return session
 
 
+def _parts(envelope: bytes) -> tuple[bytes, bytes]:
+    """The initial message, empty where there is none, and the ratchet message."""
+    if envelope.startswith(_GOES_ON):
+        return b"", envelope[1:]
+    end = 5 + number(envelope[1:5])
+    if not envelope.startswith(_BEGINS) or not 5 < end <= len(envelope):
+        raise MalformedError("not an envelope of a session")
+    return envelope[5:end], envelope[end:]
+
+
 def _put_first(session: Session, link: Link) -> Session:
-    others = tuple(each for each in session.links if each.initial_hash != link.initial_hash)
-    dropped = tuple(each.initial_hash for each in others[MAX_LINKS - 1 :])
-    return replace(
-        session,
-        links=(link, *others[: MAX_LINKS - 1]),
-        forgotten=(*session.forgotten, *dropped)[-MAX_FORGOTTEN:],
-    )
+    links, forgotten = session.links, session.forgotten
+    if links and links[0].initial_hash == link.initial_hash:
+        links = (link, *links[1:])
+    else:
+        others = [each for each in links if each.initial_hash != link.initial_hash]
+        links = (link, *others[: MAX_LINKS - 1])
+        forgotten = (*forgotten, *[each.initial_hash for each in others[MAX_LINKS - 1 :]])[-MAX_FORGOTTEN:]
+    return Session(session.peer, session.mode, session.lineage, links, forgotten)
 
 
 def _without_expired(session: Session, now: int) -> Session:
-    links = tuple(replace(link, ratchet=prune(link.ratchet, now)) for link in session.links)
-    return replace(session, links=links)
+    for link in session.links:
+        if link.ratchet.skipped:
+            break
+    else:
+        return session
+    links = tuple(Link(prune(link.ratchet, now), link.initial_hash, link.initial) for link in session.links)
+    return Session(session.peer, session.mode, session.lineage, links, session.forgotten)
 
 
-def _pinned(session: Session, ad: bytes) -> bytes:
-    return T(Tag.SESSION_MODE, u8(session.mode), session.lineage, ad)
+@lru_cache(maxsize=64)  # the same few bytes for every message of a session, and nothing secret
+def _pinned(mode: int, lineage: bytes, ad: bytes) -> bytes:
+    return T(Tag.SESSION_MODE, u8(mode), lineage, ad)

@@ -7,7 +7,7 @@ with an old chain key says it under another nonce (a synthetic IV as in SIV, Rog
 sender computes). How many keys a chain may skip, and for how long they are kept, holds for both as well.
 """
 
-from escrow.crypto.kdf import hmac_sha256
+from escrow.crypto.kdf import hmac_each
 
 MAX_SKIP = 1000
 """Message keys that one message may skip; in a ratchet both chains together."""
@@ -21,12 +21,14 @@ NONCE_SIZE = 12
 
 def advance(chain: bytes) -> tuple[bytes, bytes]:
     """The next chain key and the message key, 32 bytes each."""
-    return hmac_sha256(chain, b"\x02"), hmac_sha256(chain, b"\x01")
+    following, key = hmac_each(chain, b"\x02", b"\x01")
+    return following, key
 
 
-def nonce_for(chain: bytes, coins: bytes, ad: bytes, plaintext: bytes) -> bytes:
-    """12 bytes for the message whose key ``chain`` gives; ``coins`` are 32 bytes, ``ad`` delimits itself.
+def advance_saying(chain: bytes, coins: bytes, ad: bytes, plaintext: bytes) -> tuple[bytes, bytes, bytes]:
+    """As ``advance``, and the nonce (12 bytes) for these words; ``coins`` are 32 bytes, ``ad`` delimits itself.
 
-    The same bytes come out only if all four are the same, and then the whole message is.
+    The same nonce comes out only if all four are the same, and then the whole message is.
     """
-    return hmac_sha256(chain, b"\x03" + coins + ad + plaintext)[:NONCE_SIZE]
+    following, key, nonce = hmac_each(chain, b"\x02", b"\x01", b"\x03" + coins + ad + plaintext)
+    return following, key, nonce[:NONCE_SIZE]

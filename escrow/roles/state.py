@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from escrow.crypto.dh import DhKey
 from escrow.errors import IntegrityError, Reason
 from escrow.secret import Secret
 
@@ -18,12 +19,16 @@ S = TypeVar("S")
 def _encode(value: Any) -> Any:
     if isinstance(value, Secret):
         return value.expose()
+    if isinstance(value, DhKey):
+        return value.pair.expose()
     raise TypeError(f"{type(value).__name__} is not state")
 
 
 def _decode(kind: type, value: Any) -> Any:
     if kind is Secret:
         return Secret(value)
+    if kind is DhKey:
+        return DhKey.from_pair(Secret(value))
     raise TypeError(f"{kind.__name__} is not state")
 
 

@@ -24,7 +24,8 @@ ENTROPY_AND_CLOCK = (
     "time.*",
     "uuid.uuid*",
 )
-GROUP = ("nacl.bindings.crypto_core_*", "nacl.bindings.crypto_scalarmult*", "rbcl.*")
+GROUP = ("nacl.bindings.crypto_core_*", "nacl.bindings.crypto_scalarmult_ed25519*", "rbcl.*")
+X25519 = ("nacl.bindings.crypto_scalarmult", "nacl.bindings.crypto_scalarmult_base")
 VERIFY_KEY = ("nacl.signing.VerifyKey", "nacl.bindings.crypto_sign*")
 
 
@@ -94,6 +95,7 @@ def in_core(path: str) -> bool:
         ("make()[0].generate()", ENTROPY_AND_CLOCK),
         ("from nacl import bindings\nbindings.crypto_scalarmult_ed25519_noclamp(a, b)", GROUP),
         ("from nacl.bindings import crypto_core_ed25519_add", GROUP),
+        ("from nacl.bindings import crypto_scalarmult", X25519),
         ("import nacl.signing\nnacl.signing.VerifyKey(key)", VERIFY_KEY),
         ("from nacl.bindings import crypto_sign_open", VERIFY_KEY),
     ],
@@ -108,6 +110,10 @@ def test_the_core_draws_no_entropy_and_reads_no_clock() -> None:
 
 def test_only_the_backends_of_the_group_call_the_curve() -> None:
     assert users(GROUP).keys() == {"escrow/crypto/edwards25519.py", "escrow/crypto/ristretto255.py"}
+
+
+def test_only_the_agreement_module_calls_x25519() -> None:
+    assert users(X25519).keys() == {"escrow/crypto/dh.py"}
 
 
 def test_only_the_signature_module_verifies_ed25519() -> None:

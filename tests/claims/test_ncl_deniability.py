@@ -66,6 +66,6 @@ def test_a_message_without_escrow_is_forged_by_its_own_receiver(census: Census, 
 def reply_in_her_name(bob: ratchet.RatchetState, message: bytes, text: bytes) -> bytes:
     """What Bob makes with nothing but his own state: other words under Alice's header."""
     header = message[: ratchet.HEADER.size]
-    remote, previous, number, salt = ratchet.HEADER.unpack(header)
+    remote, previous, number, nonce = ratchet.HEADER.unpack(header)
     state, key = ratchet._key_for(bob, remote, previous, number, NOW)
-    return header + aead.seal(*ratchet._message_key(key, salt), text, ratchet._bound(state, header, AD))
+    return header + aead.seal(key, nonce, text, state.ad + header + AD)

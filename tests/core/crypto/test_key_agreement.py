@@ -1,12 +1,15 @@
+import pickle
 from itertools import count
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escrow.crypto import kem
 from escrow.crypto.dh import DhKey
 from escrow.errors import MalformedError
+from escrow.secret import Secret
 from tests.core.crypto.draws import flip, seeds
 
 # The u-coordinates of small order on curve25519 and its twist, and their spellings beyond p.
@@ -43,10 +46,45 @@ def test_both_sides_agree(left: bytes, right: bytes) -> None:
     assert a.exchange(b.public) == b.exchange(a.public)
 
 
+@given(seeds, st.one_of(st.sampled_from(LOW_ORDER).map(lambda u: u.to_bytes(32, "little")), seeds))
+def test_every_key_is_used_as_another_library_uses_it(seed: bytes, peer: bytes) -> None:
+    """Also one beyond p, with its highest bit set, or on the twist."""
+    key, other = DhKey.from_seed(seed), X25519PrivateKey.from_private_bytes(seed)
+    assert key.public == other.public_key().public_bytes_raw()
+    try:
+        expected = other.exchange(X25519PublicKey.from_public_bytes(peer))
+    except ValueError:
+        with pytest.raises(MalformedError):
+            key.exchange(peer)
+    else:
+        assert key.exchange(peer) == expected
+
+
+def test_a_key_survives_its_store_and_hides_itself() -> None:
+    key = DhKey.from_seed(b"a" * 32)
+    assert DhKey.from_pair(key.pair) == key
+    assert DhKey.from_pair(key.pair).public == key.public
+    assert DhKey.from_seed(b"b" * 32) != key
+    assert key != key.pair
+    assert "a" * 32 not in repr(key)
+    with pytest.raises(TypeError):
+        pickle.dumps(key)
+    with pytest.raises(TypeError):
+        hash(key)
+
+
 @pytest.mark.parametrize("u", LOW_ORDER)
 def test_a_key_of_low_order_is_refused(u: int) -> None:
     with pytest.raises(MalformedError):
         DhKey.from_seed(b"a" * 32).exchange(u.to_bytes(32, "little"))
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_a_seed_of_another_length_is_refused(length: int) -> None:
+    with pytest.raises(MalformedError):
+        DhKey.from_seed(bytes(length))
+    with pytest.raises(MalformedError):
+        DhKey.from_pair(Secret(bytes(32 + length)))
 
 
 @pytest.mark.parametrize("length", [0, 31, 33])

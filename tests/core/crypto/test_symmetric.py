@@ -1,11 +1,14 @@
+import hmac
 from collections.abc import Callable
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
 from hypothesis import strategies as st
 
 from escrow.crypto import aead
-from escrow.crypto.kdf import hkdf_expand, hkdf_extract, hmac_sha256
+from escrow.crypto.kdf import hkdf_expand, hkdf_extract, hmac_each, hmac_sha256
 from escrow.errors import Reason, RefusedError
 from tests.core.crypto.draws import flip, seeds
 
@@ -59,6 +62,23 @@ def test_the_default_reasons_are_those_of_a_body_and_a_dealing() -> None:
     with pytest.raises(RefusedError) as caught:
         aead.xopen(KEY, bytes(24), bytes(32), b"")
     assert caught.value.reason is Reason.DEALING_INVALID
+
+
+@given(st.binary(max_size=200), st.lists(st.binary(max_size=200), max_size=4))
+def test_hmac_is_the_one_of_the_standard_library(key: bytes, messages: list[bytes]) -> None:
+    expected = [hmac.digest(key, message, "sha256") for message in messages]
+    assert [hmac_sha256(key, message) for message in messages] == hmac_each(key, *messages) == expected
+
+
+@given(seeds, st.binary(max_size=40), st.integers(1, 200))
+def test_expansion_is_the_one_of_the_library(prk: bytes, info: bytes, length: int) -> None:
+    assert hkdf_expand(prk, info, length) == HKDFExpand(SHA256(), length, info).derive(prk)
+
+
+def test_expansion_ends_where_the_rfc_ends_it() -> None:
+    assert hkdf_expand(KEY, b"", 8160) == HKDFExpand(SHA256(), 8160, b"").derive(KEY)
+    with pytest.raises(AssertionError):
+        hkdf_expand(KEY, b"", 8161)
 
 
 @given(seeds, st.binary(max_size=40), st.integers(1, 200))

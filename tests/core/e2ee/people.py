@@ -63,10 +63,9 @@ def person(name: str) -> Person:
 
 def ratchet_pair() -> tuple[ratchet.RatchetState, ratchet.RatchetState]:
     """An initiator and a responder that have just agreed on a secret."""
-    root, ad, own = Secret(coins("root")), coins("ad"), coins("signed prekey")
+    root, ad, own = Secret(coins("root")), coins("ad"), DhKey.from_seed(coins("signed prekey"))
     alice, bob = person("alice").identity, person("bob").identity
-    remote = DhKey.from_seed(own).public
     return (
-        ratchet.initiator(SessionSecret(root, ad, bob, *ESCROWED, remote, Secret(b""))),
-        ratchet.responder(SessionSecret(root, ad, alice, *ESCROWED, b"", Secret(own))),
+        ratchet.initiator(SessionSecret(root, ad, bob, *ESCROWED, own.public, None)),
+        ratchet.responder(SessionSecret(root, ad, alice, *ESCROWED, b"", own)),
     )

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from escrow.crypto.kdf import hkdf_expand, hkdf_extract
 from escrow.e2ee import ratchet
-from escrow.e2ee.ratchet import HEADER, MAX_SKIP, MAX_SKIPPED, SKIPPED_LIFETIME, RatchetState
+from escrow.e2ee.ratchet import HEADER, RatchetState
+from escrow.e2ee.symmetric import MAX_SKIP, MAX_SKIPPED, SKIPPED_LIFETIME, advance
 from escrow.errors import EscrowError, Reason
 from escrow.roles.state import pack, unpack
 from tests.core.e2ee.people import NOW, coins, ratchet_pair
@@ -131,16 +132,16 @@ def test_a_message_may_skip_a_thousand_keys_and_no_more() -> None:
 
 def test_the_bound_counts_both_chains_that_a_turn_touches() -> None:
     _alice, bob = acquainted()
-    forged = HEADER.pack(coins("key"), MAX_SKIP // 2 + bob.received, MAX_SKIP // 2 + 1, bytes(16)) + bytes(16)
+    forged = HEADER.pack(coins("key"), MAX_SKIP // 2 + bob.received, MAX_SKIP // 2 + 1, bytes(12)) + bytes(16)
     assert refusal(bob, forged) is Reason.SKIP_LIMIT
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_a_forged_header_never_makes_a_state_grow(previous: int, number: int) -> None:
     _alice, bob = acquainted()
-    forged = HEADER.pack(coins("key"), previous, number % 4, bytes(16)) + bytes(32)
+    forged = HEADER.pack(coins("key"), previous, number % 4, bytes(12)) + bytes(32)
     assert refusal(bob, forged) in {Reason.ENVELOPE_INVALID, Reason.SKIP_LIMIT}
-    forged = HEADER.pack(bob.remote, previous, number, bytes(16)) + bytes(32)
+    forged = HEADER.pack(bob.remote, previous, number, bytes(12)) + bytes(32)
     assert refusal(bob, forged) in {Reason.ENVELOPE_INVALID, Reason.SKIP_LIMIT}
 
 
@@ -202,15 +203,15 @@ def test_after_a_round_trip_a_stolen_state_opens_nothing_new() -> None:
             assert refusal(thief, there) is Reason.ENVELOPE_INVALID
 
 
-def test_a_restored_backup_never_uses_an_aead_key_for_other_words() -> None:
+def test_a_restored_backup_never_uses_a_key_and_nonce_for_other_words() -> None:
     alice, bob = ratchet_pair()
     _, first = ratchet.encrypt(alice, b"attack at dawn", AD, coins("stuck"))
     _, again = ratchet.encrypt(alice, b"attack at dawn", AD, coins("stuck"))
     _, other = ratchet.encrypt(alice, b"attack at dusk", AD, coins("stuck"))
     _, fresh = ratchet.encrypt(alice, b"attack at dusk", AD, coins("fresh"))
     assert first == again
-    salts = {HEADER.unpack_from(message)[3] for message in (first, other, fresh)}
-    assert len(salts) == 3
+    nonces = {HEADER.unpack_from(message)[3] for message in (first, other, fresh)}
+    assert len(nonces) == 3
     body = HEADER.size
     keystream = {bytes(a ^ b for a, b in zip(first[body:], message[body:], strict=True)) for message in (other, fresh)}
     words = bytes(a ^ b for a, b in zip(b"attack at dawn", b"attack at dusk", strict=True))
@@ -231,7 +232,7 @@ def test_a_state_survives_its_store_and_hides_its_keys() -> None:
 def test_the_chain_step_is_the_published_one() -> None:
     """Signal's libsignal, ChainKey test of session version 3: the keys after one step."""
     chain = bytes.fromhex("8ab72d6f4cc5ac0d387eaf463378ddb28edd07385b1cb01250c715982e7ad48f")
-    following, key = ratchet._advance(chain)
+    following, key = advance(chain)
     assert following.hex() == "28e8f8fee54b801eef7c5cfb2f17f32c7b334485bbb70fac6ec10342a246d15d"
     derived = hkdf_expand(hkdf_extract(bytes(32), key), b"WhisperMessageKeys", 32)
     assert derived.hex() == "bf51e9d75e0e31031051f82a2491ffc084fa298b7793bd9db620056febf45217"
@@ -246,12 +247,25 @@ def test_the_responder_turns_only_when_it_has_something_to_say() -> None:
     assert bob.sending
 
 
-def test_a_key_that_was_replaced_is_not_kept_alive_by_the_process() -> None:
+def test_a_turn_leaves_nothing_of_the_key_that_it_replaces() -> None:
     alice, bob = acquainted()
     for turn in range(3):
         alice, message = say(alice, b"ping", turn)
+        replaced = bob.own
+        assert replaced
         bob, _ = hear(bob, message)
         bob, message = say(bob, b"pong", turn)
-        # Bob's turn replaced a key; the only one that lives is the one that replaced it.
-        assert ratchet._live.cache_info().currsize == 1
+        assert replaced.pair.expose()[:32] not in pack(bob)
         alice, _ = hear(alice, message)
+
+
+def test_a_stuck_generator_gives_another_ratchet_key_at_each_turn() -> None:
+    alice, bob = acquainted()
+    seen = set()
+    for _ in range(4):
+        alice, message = ratchet.encrypt(alice, b"ping", AD, bytes(32))
+        bob, _ = hear(bob, message)
+        bob, answer = ratchet.encrypt(bob, b"pong", AD, bytes(32))
+        alice, _ = hear(alice, answer)
+        seen |= {message[:32], answer[:32]}
+    assert len(seen) == 8
