@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from escrow.cli import printable
-from escrow_client.options import home_option, json_option, key_options, lab_option, profile_option, run
-from escrow_client.output import Output, moment, warn_of_key_beside
+from escrow_client.options import FOLDER, home_option, json_option, key_options, lab_option, profile_option, run
+from escrow_client.output import Output, file_facts, moment, progress_bar, warn_of_key_beside
 
 if TYPE_CHECKING:
     from escrow.roles.device.commands import ConversationStatus, Status
@@ -65,25 +65,35 @@ def register(name: str, home: Path, folder: Path, keys: "Keys", *, lab: bool, as
 @chat.command()
 @click.argument("to")
 @click.argument("text", required=False)
+@click.option("--file", "path", type=click.Path(dir_okay=False, path_type=Path), help="Send a file, not a text.")
 @click.option("--escrow/--no-escrow", default=False, show_default=True, help="In which of the two conversations.")
 @profile_option
 @key_options()
 @json_option
-def send(to: str, text: str | None, folder: Path, keys: "Keys", *, escrow: bool, as_json: bool) -> None:
-    """Send TEXT, or what stands on standard input, to the user called TO.
+def send(
+    to: str, text: str | None, path: Path | None, folder: Path, keys: "Keys", *, escrow: bool, as_json: bool
+) -> None:
+    """Send TEXT, or what stands on standard input, or a file to the user called TO.
 
     With one user you may have two conversations: one that is escrowed and one that is not. Other users of this machine
-    may see the arguments of a command; they do not see standard input.
+    may see the arguments of a command; they do not see standard input. A file has at most 100 MiB; where sending it is
+    cut off, the same command goes on.
     """
+    if path is not None and text is not None:
+        raise click.UsageError("either a text or a file")
     out = Output(as_json=as_json)
     to = _utf8(os.fsencode(to))
-    words = _utf8(sys.stdin.buffer.read().removesuffix(b"\n") if text is None else os.fsencode(text))
+    words = "" if path else _utf8(_standard_input() if text is None else os.fsencode(text))
     out.remark(f"to {printable(to)}: {BADGES[escrow]}, {MEANINGS[escrow]}")
 
     async def command() -> None:
         async with _opened(folder, keys) as messenger:
             before = await messenger.status()
-            await messenger.send(to, words, escrow=escrow)
+            if path is None:
+                await messenger.send(to, words, escrow=escrow)
+            else:
+                with progress_bar(printable(path.name)) as progress:
+                    await messenger.send_file(to, path, escrow=escrow, progress=progress)
             await _report(out, messenger, before, sending=1)
 
     run(command)
@@ -114,6 +124,28 @@ def recv(folder: Path, keys: "Keys", *, everything: bool, as_json: bool) -> None
             await _report(out, messenger, before, sending=0)
 
     run(command)
+
+
+@chat.command()
+@click.argument("number", type=click.IntRange(min=0))
+@click.option("--to", "target", type=FOLDER, required=True, help="Folder to put the file in.")
+@profile_option
+@key_options()
+@json_option
+def save(number: int, target: Path, folder: Path, keys: "Keys", *, as_json: bool) -> None:
+    """Fetch the file that message NUMBER names, as recv showed it, check it and put it into a folder.
+
+    Nothing that is there is overwritten, and nothing is left of a file that is not what the message names.
+    """
+
+    async def command() -> Path:
+        async with _opened(folder, keys) as messenger:
+            with progress_bar(f"message {number}") as progress:
+                return await messenger.save(number, target, progress)
+
+    path = run(command)
+    size = path.stat().st_size
+    Output(as_json=as_json).data("saved", printable(str(path)), number=number, path=str(path), size=size)
 
 
 @chat.command()
@@ -169,8 +201,12 @@ def _utf8(data: bytes) -> str:
         raise click.UsageError("names and messages are UTF-8 text") from None
 
 
+def _standard_input() -> bytes:
+    return sys.stdin.buffer.read().removesuffix(b"\n")
+
+
 def _show(out: Output, place: int, message: "Shown") -> None:
-    account = message.sender.hex()
+    account, file = message.sender.hex(), file_facts(message.content)
     sender = f"{printable(message.sender_name)} ({account[:8]})"
     out.data(
         "message",
@@ -181,7 +217,10 @@ def _show(out: Output, place: int, message: "Shown") -> None:
         mode=MODES[message.mode],
         text=message.text,
         time=message.time,
+        file=file,
     )
+    if file is not None:
+        out.remark(f"to have it: doublelock chat save {place} --to DIR")
 
 
 def _describe(out: Output, conversation: "ConversationStatus") -> None:

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Self, cast, final
 
+from escrow.e2ee.file import File
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.ids import Party
 from escrow.node import Node
@@ -26,6 +28,8 @@ from escrow_client.deployment import Deployment
 from escrow_client.keys import Keys
 from escrow_client.line import Line
 from escrow_client.profile import Profile
+from escrow_client.saving import save
+from escrow_client.transfer import Progress, unseen
 
 RELAY = Party("relay")
 
@@ -66,7 +70,7 @@ class Investigator:
         """The account (32 bytes) that the relay says is behind ``name``, or that ``name`` is in hex; ``NOT_FOUND``."""
         if len(name) == 64 and set(name) <= set("0123456789abcdef"):
             return bytes.fromhex(name)
-        return cast(Found, await self._line.call(self.node.party, RELAY, Lookup(name))).account
+        return cast(Found, await self._ask_relay(Lookup(name))).account
 
     async def apply(self, application: NewApplication) -> Report:
         """File an application with the authority. Raises what the policy does not admit, or why it was refused.
@@ -101,9 +105,19 @@ class Investigator:
         """Everything that was opened under a warrant."""
         return cast(Opened, await self.node.ask(self.node.party, GetOpened(warrant_id)))
 
+    async def save(self, file: File, folder: Path, progress: Progress = unseen) -> Path:
+        """Fetch a file that an opened message names into ``folder``; return where it lies.
+
+        Raises ``NOT_RETAINED`` if the relay no longer has it, and what is wrong with what it has.
+        """
+        return await save(self._ask_relay, file, folder, progress)
+
     def why_waiting(self) -> EscrowError | None:
         """Whom we could not get an answer from, if that is why something waits."""
         return self._line.why_waiting()
+
+    async def _ask_relay(self, call: Call) -> Reply:
+        return await self._line.call(self.node.party, RELAY, call)
 
     async def _command(self, call: Call) -> Reply:
         async with self._one_at_a_time:

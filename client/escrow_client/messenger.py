@@ -3,21 +3,37 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Self, cast, final
 
+from escrow.e2ee.file import File
 from escrow.errors import EscrowError, Reason, RefusedError, UnavailableError
 from escrow.ids import Party
 from escrow.node import Node
 from escrow.roles.callers import device_party
-from escrow.roles.calls import Call
+from escrow.roles.calls import Call, Reply
 from escrow.roles.device import Device
-from escrow.roles.device.commands import GetInbox, GetStatus, Inbox, Register, Registered, Send, Status, Sync
+from escrow.roles.device.commands import (
+    GetInbox,
+    GetStatus,
+    Inbox,
+    Register,
+    Registered,
+    Send,
+    SendFile,
+    Status,
+    Sync,
+)
 from escrow.roles.device.state import ESCROW, PLAIN
+from escrow_client.attaching import attach
 from escrow_client.deployment import Deployment
 from escrow_client.keys import Keys
 from escrow_client.line import Line
 from escrow_client.profile import Profile
+from escrow_client.saving import save
+from escrow_client.transfer import Progress, unseen
 
+RELAY = Party("relay")
 NOT_REGISTERED = Reason.NOT_FOUND
 FIRST_DEVICE = 1
 
@@ -86,6 +102,29 @@ class Messenger:
         """
         await self._command(Send(to, ESCROW if escrow else PLAIN, text))
 
+    async def send_file(self, to: str, path: Path, *, escrow: bool, progress: Progress = unseen) -> None:
+        """Bring the file at ``path`` to the relay, and then queue the message that names it, as ``send`` does.
+
+        Repeating it after it was cut off goes on where it was. Raises ``RefusedError`` (USAGE, TOO_LARGE, FILE_CHANGED,
+        RATE_LIMITED) and ``UnavailableError`` before anything is queued.
+        """
+        self._check_online()
+        file = await attach(self.node, self._ask_relay, path, self._profile.folder, progress)
+        await self._command(SendFile(to, ESCROW if escrow else PLAIN, file))
+
+    async def save(self, number: int, folder: Path, progress: Progress = unseen) -> Path:
+        """Fetch the file of message ``number`` of the inbox into ``folder``; return where it lies.
+
+        Raises ``RefusedError``: NOT_FOUND if there is no such message or no file in it, NOT_RETAINED, USAGE, and what
+        is wrong with what the relay has.
+        """
+        self._check_online()
+        inbox = await self.inbox(number)
+        content = inbox.messages[0].content if inbox.start == number and inbox.messages else None
+        if not isinstance(content, File):
+            raise RefusedError(Reason.NOT_FOUND, f"message {number} has no file")
+        return await save(self._ask_relay, content, folder, progress)
+
     async def sync(self) -> None:
         """Fetch what waits at the relay, and try again what could not be sent."""
         await self._command(Sync())
@@ -106,9 +145,15 @@ class Messenger:
     def _online(self) -> bool:
         return self._line.connected
 
-    async def _command(self, call: Call) -> None:
+    def _check_online(self) -> None:
         if not self._online:
             raise RefusedError(NOT_REGISTERED, f"{self._profile.folder} is not registered yet")
+
+    async def _ask_relay(self, call: Call) -> Reply:
+        return await self._line.call(self.node.party, RELAY, call)
+
+    async def _command(self, call: Call) -> None:
+        self._check_online()
         async with self._one_at_a_time:
             await self.node.run(call)
 

@@ -4,6 +4,9 @@ Text that others wrote is shown without its control characters: a message must n
 """
 
 import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -42,6 +45,25 @@ def warn_of_key_beside(out: Output, profile: "Profile") -> None:
             f"{profile.key_beside} opens the store beside it: this keeps nothing from whoever takes the whole folder; "
             "--passphrase, --passphrase-file or --key-file would"
         )
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr while something long goes on, if people look at it; to be told how much of how much is done."""
+    with click.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+
+        def progress(done: int, count: int) -> None:
+            bar.length = count
+            bar.update(done - bar.pos)
+
+        yield progress
+
+
+def file_facts(content: object) -> dict[str, Any] | None:
+    """What programs are told of a file that a message names; its key is nobody's business."""
+    from escrow.e2ee.file import File
+
+    return {"name": content.name, "size": content.size} if isinstance(content, File) else None
 
 
 def moment(time: int) -> str:

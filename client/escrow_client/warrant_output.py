@@ -1,13 +1,14 @@
 """How a warrant, its execution and what it opened are printed, and which error an execution ends with."""
 
 from collections import Counter
+from pathlib import Path
 
 from escrow.cli import printable
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.roles.agency.commands import OpenedItem, Report, RequestReport
 from escrow.roles.agency.state import ASKED, MISSING, RELEASED
 from escrow.warrant.documents import WarrantPayload
-from escrow_client.output import Output, moment
+from escrow_client.output import Output, file_facts, moment
 
 
 def print_standing(out: Output, payload: WarrantPayload, state: str, signers: tuple[str, ...]) -> None:
@@ -71,7 +72,15 @@ def print_opened(out: Output, item: OpenedItem) -> None:
         text=item.text,
         reason=item.reason,
         body=item.body_id.hex(),
+        file=file_facts(item.file),
     )
+
+
+def print_saved(out: Output, item: OpenedItem, path: Path | None, reason: str) -> None:
+    """Where the file of an opened message lies now, or why it could not be had."""
+    line = f"  not saved: {reason}" if path is None else f"  saved: {printable(str(path))}"
+    place = None if path is None else str(path)
+    out.data("saved", line, body=item.body_id.hex(), path=place, reason=reason)
 
 
 def failure(report: Report, threshold: int) -> EscrowError | None:

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 import click
 
+from escrow.cli import printable
 from escrow_client.options import (
     FOLDER,
     home_option,
@@ -22,10 +23,12 @@ from escrow_client.options import (
     run,
     warrant_of,
 )
-from escrow_client.output import Output, warn_of_key_beside
+from escrow_client.output import Output, progress_bar, warn_of_key_beside
 
 if TYPE_CHECKING:
+    from escrow.e2ee.file import File
     from escrow.errors import EscrowError
+    from escrow.roles.agency.commands import OpenedItem
     from escrow.roles.calls import Case
     from escrow_client.investigator import Investigator
     from escrow_client.keys import Keys
@@ -148,9 +151,10 @@ def cancel(warrant_id: bytes, person: str, home: Path, *, as_json: bool) -> None
 @warrant.command()
 @warrant_argument
 @desk_option
+@click.option("--files", type=FOLDER, help="Also fetch the files that opened messages name, into this folder.")
 @key_options()
 @json_option
-def execute(warrant_id: bytes, desk: Path, keys: "Keys", *, as_json: bool) -> None:
+def execute(warrant_id: bytes, desk: Path, files: Path | None, keys: "Keys", *, as_json: bool) -> None:
     """Obtain what the warrant covers, ask the custodians to release it, and print what was opened.
 
     May be repeated: nothing is counted twice, and what has arrived since is added.
@@ -163,9 +167,12 @@ def execute(warrant_id: bytes, desk: Path, keys: "Keys", *, as_json: bool) -> No
         async with _opened(desk, keys) as investigator:
             report = await investigator.execute(warrant_id)
             print_release(out, report)
+            refusal = failure(report, investigator.threshold)
             for item in (await investigator.opened(warrant_id)).items:
                 print_opened(out, item)
-            if (refusal := failure(report, investigator.threshold)) is not None:
+                if files is not None and item.file is not None:
+                    refusal = await _save(investigator, out, item, item.file, files) or refusal
+            if refusal is not None:
                 raise refusal
             if not settled(report):
                 raise _silence(investigator)
@@ -173,6 +180,23 @@ def execute(warrant_id: bytes, desk: Path, keys: "Keys", *, as_json: bool) -> No
                 out.remark("the relay holds no message that the warrant covers")
 
     run(command)
+
+
+async def _save(
+    investigator: "Investigator", out: Output, item: "OpenedItem", file: "File", folder: Path
+) -> "EscrowError | None":
+    """Fetch the file of an opened message; one that is gone must not hide the next."""
+    from escrow.errors import EscrowError
+    from escrow_client.warrant_output import print_saved
+
+    try:
+        with progress_bar(printable(file.name)) as progress:
+            path = await investigator.save(file, folder, progress)
+    except EscrowError as error:
+        print_saved(out, item, None, error.reason.name)
+        return error
+    print_saved(out, item, path, "")
+    return None
 
 
 @warrant.command()

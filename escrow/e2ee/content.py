@@ -1,4 +1,4 @@
-"""What is inside a message once all layers are off: so far, a line of text.
+"""What is inside a message once all layers are off: a line of text, or a file that is fetched apart.
 
 Each kind of content is a type of its own. Padded, because whoever sees a body sees its length. The same bytes go into
 an escrowed body and into the session message of an un-escrowed conversation, so that the two differ in nothing but the
@@ -9,6 +9,7 @@ from typing import ClassVar, Final, Self
 
 from msgspec import Struct
 
+from escrow.e2ee.file import File
 from escrow.e2ee.padding import pad, unpad
 from escrow.encoding import u8
 from escrow.errors import MalformedError, Reason
@@ -37,10 +38,10 @@ class Text(Struct, frozen=True, tag="text"):
             raise MalformedError(error.reason) from None
 
 
-Content = Text
-"""The content of one message: a union, once there are more kinds than one."""
+Content = Text | File
+"""The content of one message."""
 
-_KINDS: Final[dict[bytes, type[Content]]] = {u8(kind.KIND): kind for kind in (Text,)}
+_KINDS: Final[dict[bytes, type[Content]]] = {u8(kind.KIND): kind for kind in (Text, File)}
 
 
 def encode_content(content: Content) -> bytes:

@@ -290,6 +290,42 @@ class Fetch(Call, frozen=True):
     limit: int
 
 
+class ChunkStored(Reply, frozen=True):
+    """How many chunks of a blob the relay holds, from the first on, and whether that is all."""
+
+    chunks: int
+    whole: bool
+
+
+class PutChunk(Call, frozen=True):
+    """The chunk at ``index`` of the blob called ``blob`` (``escrow.e2ee.blob``), in order. The same in both modes.
+
+    One that is there already changes nothing, nor does one that does not come next; the answer says which does.
+    """
+
+    answer = ChunkStored
+    durable = False
+    blob: bytes
+    index: int
+    last: bool
+    data: bytes
+
+
+class Chunk(Reply, frozen=True):
+    """A sealed chunk."""
+
+    data: bytes
+
+
+class GetChunk(Call, frozen=True):
+    """The chunk at ``index`` of a whole blob (NOT_RETAINED). Whoever knows its name may have it: it is sealed."""
+
+    answer = Chunk
+    durable = False
+    blob: bytes
+    index: int
+
+
 class Produced(Reply, frozen=True):
     """Items in scope (``escrow.warrant.request.Item`` bytes) and where to go on (0: that was all)."""
 
@@ -417,7 +453,7 @@ class GetCase(Call, frozen=True):
 
 AnyCall = (
     Append | GetHead | GetUpdate | GetRecord | GetPath | AddCheckpoint
-    | Enroll | Lookup | GetBundle | RegisterRoute | Submit | Fetch | Produce
+    | Enroll | Lookup | GetBundle | RegisterRoute | Submit | Fetch | PutChunk | GetChunk | Produce
     | DeliverDealing | Release | GetCommittee | DeliverOrder
     | Apply | SignCase | CancelCase | GetCase
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from escrow.e2ee.file import File
 from escrow.roles.calls import Call, Done, Reply
 
 
@@ -87,7 +88,10 @@ class GetReport(Call, frozen=True):
 
 
 class OpenedItem(Struct, frozen=True):
-    """A message that was opened, or with a ``reason`` one that could not be although the shares were there."""
+    """A message that was opened, or with a ``reason`` one that could not be although the shares were there.
+
+    ``file``, if the message is one, has the key to what it names.
+    """
 
     body_id: bytes
     sender_account: bytes
@@ -97,6 +101,7 @@ class OpenedItem(Struct, frozen=True):
     ingest_time: int
     text: str
     reason: str
+    file: File | None = None
 
 
 class Opened(Reply, frozen=True):

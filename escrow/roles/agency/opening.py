@@ -9,7 +9,8 @@ from escrow.capsule.receipt import Receipt
 from escrow.capsule.schemes import CommitteeContext, ShareRequest
 from escrow.committee.documents import ShareGeneration
 from escrow.crypto.hpke import RecipientKey
-from escrow.e2ee.content import decode_content
+from escrow.e2ee.content import Content, decode_content
+from escrow.e2ee.file import File
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.roles.agency.commands import OpenedItem
 from escrow.secret import Secret
@@ -72,16 +73,17 @@ def _open(item: Item, seed: Secret) -> OpenedItem:
         key = next_chain_key(key, label_hash, index)
     try:
         padded = open_body(message_key(key, label_hash, item.header.index), item.body)
-        return _shown(item, decode_content(padded).text, "")
+        return _shown(item, decode_content(padded), "")
     except EscrowError as error:
         return _not_opened(item, error.reason)
 
 
 def _not_opened(item: Item, reason: Reason) -> OpenedItem:
-    return _shown(item, "", reason.name)
+    return _shown(item, None, reason.name)
 
 
-def _shown(item: Item, text: str, reason: str) -> OpenedItem:
+def _shown(item: Item, content: Content | None, reason: str) -> OpenedItem:
     label, receipt = item.terms, Receipt.decode(item.receipt)
     who = label.sender_account, label.sender_device, label.conv_tag
-    return OpenedItem(body_id(item.body), *who, receipt.ingest_seq, receipt.ingest_time, text, reason)
+    said, file = content.text if content else "", content if isinstance(content, File) else None
+    return OpenedItem(body_id(item.body), *who, receipt.ingest_seq, receipt.ingest_time, said, reason, file)

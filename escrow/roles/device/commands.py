@@ -4,8 +4,10 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from escrow.e2ee.file import File
 from escrow.roles.calls import Call, Done, Reply
 from escrow.roles.device.state import Alarm, Shown
+from escrow.secret import Secret
 
 
 class Registered(Reply, frozen=True):
@@ -29,6 +31,29 @@ class Send(Call, frozen=True):
     to: str
     mode: int
     text: str
+
+
+class AttachmentKey(Reply, frozen=True):
+    """The key (32 bytes) under which a file is to be sealed (``escrow.e2ee.attachment``)."""
+
+    key: Secret
+
+
+class NewAttachment(Call, frozen=True):
+    """A key for the file with this SHA-256 and size; the same one until the file is sent, so that one can resume."""
+
+    answer = AttachmentKey
+    content_hash: bytes
+    size: int
+
+
+class SendFile(Call, frozen=True):
+    """Queue a file for ``to`` in ``mode``. The relay holds its chunks by now."""
+
+    answer = Done
+    to: str
+    mode: int
+    file: File
 
 
 class Sync(Call, frozen=True):

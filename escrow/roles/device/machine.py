@@ -31,7 +31,7 @@ from escrow.roles.calls import (
     Reply,
     Submit,
 )
-from escrow.roles.device import commands, enrolment, outcome, report
+from escrow.roles.device import attaching, commands, enrolment, outcome, report
 from escrow.roles.device.beginning import Beginning
 from escrow.roles.device.blame import NOBODY
 from escrow.roles.device.directory import on_found
@@ -90,6 +90,11 @@ class Device:
                 return commands.Registered(enrolment.register(draft, self.genesis, name, now, draw), name)
             case commands.Send(to=to, mode=mode, text=text):
                 self._queue(draft, to, mode, Text(text))
+            case commands.NewAttachment():
+                return attaching.new_key(draft, call, draw)
+            case commands.SendFile(to=to, mode=mode, file=file):
+                self._queue(draft, to, mode, file)
+                attaching.sent(draft, file)
             case commands.Sync():
                 self._incoming.fetch(draft)
             case _:

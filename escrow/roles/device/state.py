@@ -7,6 +7,7 @@
 ``conv/``, ``with/``   conversations by id; the one in use per (peer, mode)
 ``route/``             conversation tags that the relay has been told
 ``queue/``             messages that are not yet sealed, in order
+``attach/``            keys of files that are being uploaded, by the hash of their content
 ``later/``             submissions that the relay could not take yet, as they were, in order
 ``sent/``              what was submitted, by idempotency key, with its outcome and receipt
 ``deferred/``          deliveries that wait for something, with what was already opened of them

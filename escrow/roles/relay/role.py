@@ -4,7 +4,7 @@ It reads no content. It checks that every escrowed item can be opened by the com
 so far as that shows without a secret; what it lets through wrongly, receivers catch. Plain items pass it untouched.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from escrow.crypto.sign import SigningKey
 from escrow.errors import Reason, RefusedError
@@ -16,9 +16,11 @@ from escrow.roles.calls import (
     Enroll,
     Fetch,
     GetBundle,
+    GetChunk,
     GetUpdate,
     Lookup,
     Produce,
+    PutChunk,
     RegisterRoute,
     Reply,
     Submit,
@@ -26,6 +28,7 @@ from escrow.roles.calls import (
 from escrow.roles.follower import Follower
 from escrow.roles.machine import Answered, Called, CatchUp, Draft, Event, Read, Tick, Writes
 from escrow.roles.relay.accepting import Acceptor
+from escrow.roles.relay.blobs import Blobs, BlobTerms
 from escrow.roles.relay.checks import Sender
 from escrow.roles.relay.ingest import Ingest
 from escrow.roles.relay.mailbox import Mailbox
@@ -41,12 +44,13 @@ RATE = 10_000
 class Relay:
     """The role of the party ``relay``. ``key`` is the one that the genesis names.
 
-    ``rate`` is how many items a device may have accepted in one second.
+    ``rate`` is how many items a device may have accepted in one second, ``blobs`` what is granted for attachments.
     """
 
     genesis: Genesis
     key: SigningKey
     rate: int = RATE
+    blobs: BlobTerms = field(default_factory=BlobTerms)
 
     def handle(self, view: Read, event: Event, now: Millis, coins: bytes) -> tuple[Writes, object]:  # noqa: ARG002
         """See ``Role.handle``."""
@@ -64,6 +68,7 @@ class Relay:
                 self._follower.catch_up(draft, now)
             case Tick():
                 Mailbox(self.genesis).purge(draft, now)
+                self._blobs.purge(draft, now)
                 due = self.next_due(draft)
                 if due is not None and now >= due:
                     self._ingest.log_root(draft, now)
@@ -80,6 +85,10 @@ class Relay:
     @property
     def _follower(self) -> Follower:
         return Follower(self.genesis)
+
+    @property
+    def _blobs(self) -> Blobs:
+        return Blobs(self._follower, self.blobs)
 
     @property
     def _ingest(self) -> Ingest:
@@ -105,6 +114,8 @@ class Relay:
                 reply = acceptor.submit(draft, Sender(*device_of(caller)), items, now, settled=settled)
             case Fetch():
                 reply = mailbox.fetch(draft, *device_of(caller), call, now)
+            case PutChunk() | GetChunk():
+                reply = self._blobs.answer(draft, caller, call, now)
             case Produce():
                 reply = Producer(self._follower, self.key.public).produce(draft, caller, call, now)
             case _:

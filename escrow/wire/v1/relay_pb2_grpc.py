@@ -64,6 +64,16 @@ class RelayServiceStub:
                 request_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.FetchRequest.SerializeToString,
                 response_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.FetchResponse.FromString,
                 _registered_method=True)
+        self.PutChunk = channel.unary_unary(
+                '/escrow.wire.v1.RelayService/PutChunk',
+                request_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.PutChunkRequest.SerializeToString,
+                response_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.PutChunkResponse.FromString,
+                _registered_method=True)
+        self.GetChunk = channel.unary_unary(
+                '/escrow.wire.v1.RelayService/GetChunk',
+                request_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetChunkRequest.SerializeToString,
+                response_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetChunkResponse.FromString,
+                _registered_method=True)
         self.Produce = channel.unary_unary(
                 '/escrow.wire.v1.RelayService/Produce',
                 request_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.ProduceRequest.SerializeToString,
@@ -116,6 +126,20 @@ class RelayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PutChunk(self, request, context):
+        """A sealed chunk of an attachment, in order. The same for conversations with and without escrow.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetChunk(self, request, context):
+        """A chunk of an attachment that is there as a whole, for whoever knows its name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Produce(self, request, context):
         """What a sealed, logged, active warrant covers, and nothing else.
         """
@@ -155,6 +179,16 @@ def add_RelayServiceServicer_to_server(servicer, server):
                     servicer.Fetch,
                     request_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.FetchRequest.FromString,
                     response_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.FetchResponse.SerializeToString,
+            ),
+            'PutChunk': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutChunk,
+                    request_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.PutChunkRequest.FromString,
+                    response_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.PutChunkResponse.SerializeToString,
+            ),
+            'GetChunk': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetChunk,
+                    request_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetChunkRequest.FromString,
+                    response_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetChunkResponse.SerializeToString,
             ),
             'Produce': grpc.unary_unary_rpc_method_handler(
                     servicer.Produce,
@@ -324,6 +358,60 @@ class RelayService:
             '/escrow.wire.v1.RelayService/Fetch',
             escrow_dot_wire_dot_v1_dot_relay__pb2.FetchRequest.SerializeToString,
             escrow_dot_wire_dot_v1_dot_relay__pb2.FetchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutChunk(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/escrow.wire.v1.RelayService/PutChunk',
+            escrow_dot_wire_dot_v1_dot_relay__pb2.PutChunkRequest.SerializeToString,
+            escrow_dot_wire_dot_v1_dot_relay__pb2.PutChunkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetChunk(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/escrow.wire.v1.RelayService/GetChunk',
+            escrow_dot_wire_dot_v1_dot_relay__pb2.GetChunkRequest.SerializeToString,
+            escrow_dot_wire_dot_v1_dot_relay__pb2.GetChunkResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,10 @@ class RelayServiceStub:
     """A frame of submissions. One bad item never fails its neighbours."""
     Fetch: _grpc.UnaryUnaryMultiCallable[_relay_pb2.FetchRequest, _relay_pb2.FetchResponse]
     """The calling device's mailbox; acknowledges everything before the start."""
+    PutChunk: _grpc.UnaryUnaryMultiCallable[_relay_pb2.PutChunkRequest, _relay_pb2.PutChunkResponse]
+    """A sealed chunk of an attachment, in order. The same for conversations with and without escrow."""
+    GetChunk: _grpc.UnaryUnaryMultiCallable[_relay_pb2.GetChunkRequest, _relay_pb2.GetChunkResponse]
+    """A chunk of an attachment that is there as a whole, for whoever knows its name."""
     Produce: _grpc.UnaryUnaryMultiCallable[_relay_pb2.ProduceRequest, _relay_pb2.ProduceResponse]
     """What a sealed, logged, active warrant covers, and nothing else."""
 
@@ -63,6 +67,10 @@ class RelayServiceAsyncStub(RelayServiceStub):
     """A frame of submissions. One bad item never fails its neighbours."""
     Fetch: _aio.UnaryUnaryMultiCallable[_relay_pb2.FetchRequest, _relay_pb2.FetchResponse]  # type: ignore[assignment]
     """The calling device's mailbox; acknowledges everything before the start."""
+    PutChunk: _aio.UnaryUnaryMultiCallable[_relay_pb2.PutChunkRequest, _relay_pb2.PutChunkResponse]  # type: ignore[assignment]
+    """A sealed chunk of an attachment, in order. The same for conversations with and without escrow."""
+    GetChunk: _aio.UnaryUnaryMultiCallable[_relay_pb2.GetChunkRequest, _relay_pb2.GetChunkResponse]  # type: ignore[assignment]
+    """A chunk of an attachment that is there as a whole, for whoever knows its name."""
     Produce: _aio.UnaryUnaryMultiCallable[_relay_pb2.ProduceRequest, _relay_pb2.ProduceResponse]  # type: ignore[assignment]
     """What a sealed, logged, active warrant covers, and nothing else."""
 
@@ -114,6 +122,22 @@ class RelayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_relay_pb2.FetchResponse, _abc.Awaitable[_relay_pb2.FetchResponse]]:
         """The calling device's mailbox; acknowledges everything before the start."""
+
+    @_abc_1.abstractmethod
+    def PutChunk(
+        self,
+        request: _relay_pb2.PutChunkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_relay_pb2.PutChunkResponse, _abc.Awaitable[_relay_pb2.PutChunkResponse]]:
+        """A sealed chunk of an attachment, in order. The same for conversations with and without escrow."""
+
+    @_abc_1.abstractmethod
+    def GetChunk(
+        self,
+        request: _relay_pb2.GetChunkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_relay_pb2.GetChunkResponse, _abc.Awaitable[_relay_pb2.GetChunkResponse]]:
+        """A chunk of an attachment that is there as a whole, for whoever knows its name."""
 
     @_abc_1.abstractmethod
     def Produce(
