@@ -1,10 +1,13 @@
 """ESC-18: with a generator that is stuck, or a device that was cloned, no key meets two contents."""
 
+from hashlib import sha256
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from escrow.capsule.chain import message_id, message_key, new_seed, next_chain_key, use_hedge
+from escrow.e2ee.attachment import attachment_key
 from escrow.secret import Secret
 from tests.claims.measures import Census
 from tests.claims.sealing import seeds
@@ -40,6 +43,18 @@ def test_clone_and_stuck_generator_together_still_tell_contents_apart(
     same = message_id(used, stuck, text) == message_id(used, stuck, other)
     assert same == (text == other)
     census("both")
+
+
+@given(seeds, seeds, st.binary(max_size=50), st.binary(max_size=50))
+def test_a_clone_with_a_stuck_generator_seals_no_two_files_under_one_key(
+    census: Census, hedge: bytes, stuck: bytes, content: bytes, other: bytes
+) -> None:
+    used, following = use_hedge(Secret(hedge), b"attachment")
+    keys = [attachment_key(used, stuck, sha256(each).digest(), len(each)) for each in (content, other)]
+    assert (keys[0] == keys[1]) == (content == other)
+    later, _ = use_hedge(following, b"attachment")
+    assert attachment_key(later, stuck, sha256(content).digest(), len(content)) != keys[0]
+    census("attachment")
 
 
 @given(seeds, seeds)
