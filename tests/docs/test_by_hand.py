@@ -33,5 +33,6 @@ def test_the_document_is_a_session_that_runs(tmp_path: Path) -> None:
     assert "END-TO-END ONLY" in received
     assert "See you at eight, all of you." in opened
     assert "See you at eight.\n" not in opened
+    assert "saved: evidence/list.txt" in opened
     left = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False).stdout
     assert left == ""
