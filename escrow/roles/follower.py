@@ -1,7 +1,6 @@
 """Following the whole log: the verified view that relay, custodians and authority keep in their own store.
 
-Every update is checked before anything of it is kept: the entries extend what we hold, the checkpoint is under a
-quorum, and the tree of the entries is a prefix of the checkpoint's. What the entries mean is ``ledger``'s business.
+Every update is checked before anything of it is kept (``updates``). What the entries mean is ``ledger``'s business.
 Whoever needs less than everything keeps a ``lightview``.
 """
 
@@ -10,16 +9,16 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from escrow.encoding import u64
-from escrow.errors import BehindError, EscrowError, IntegrityError, Reason, RefusedError
+from escrow.errors import BehindError, EscrowError, Reason, RefusedError
 from escrow.ids import Millis, Party
 from escrow.roles.calls import GetUpdate, Reply, Update
 from escrow.roles.ledger import LEAVES, Ledger
 from escrow.roles.machine import Draft, Read, Todo
 from escrow.roles.state import pack, unpack
+from escrow.roles.updates import check_update
 from escrow.tlog.entry import Entry
 from escrow.tlog.frontier import Frontier
-from escrow.tlog.merkle import leaf_hash, verify_consistency
-from escrow.tlog.quorum import Head, verify_head
+from escrow.tlog.quorum import Head
 
 LOG = Party("log")
 LIMIT = 2000
@@ -80,14 +79,7 @@ class Follower(Ledger):
         if known is not None and not reply.entries and reply.note == known.note:
             self._caught_up(draft, now)
             return ()
-        head = verify_head(reply.note, self.genesis.log_key, self.genesis.witness_rule)
-        grown = frontier.extend([leaf_hash(data) for data in reply.entries])
-        if not reply.entries and grown.size < head.size:
-            raise RefusedError(Reason.LOG_STALE, "the log keeps entries back")
-        if grown.size > head.size:
-            raise IntegrityError(Reason.LOG_INCONSISTENT, f"the log shrank from {grown.size} to {head.size} entries")
-        if grown.size:
-            verify_consistency(grown.size, grown.root(), head.size, head.root, reply.proof)
+        grown, head = check_update(self.genesis, frontier, reply)
         draft.put(_FRONTIER, grown.encode())
         followed = [
             (index, entry)
