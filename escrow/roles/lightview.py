@@ -188,8 +188,8 @@ class LightView:
         self._check_authority(call, entry)
         key = _RECORD + _key(call.entry_type, call.subject)
         known = draft.get(key)
-        if known is not None and reply.index < unpack(known, SeenRecord).index:
-            raise RefusedError(Reason.NOT_LOGGED, "the log showed a newer entry before")
+        if known is not None:
+            _check_onward(unpack(known, SeenRecord), reply.index, entry)
         draft.put(key, pack(SeenRecord(reply.index, reply.entry, head.size)))
 
     def _check_authority(self, call: GetRecord, entry: Entry) -> None:
@@ -209,6 +209,21 @@ class LightView:
                 return
         if about != call.subject:
             raise RefusedError(Reason.NOT_LOGGED, "the log shows an entry about something else")
+
+
+def _check_onward(seen: SeenRecord, index: int, entry: Entry) -> None:
+    """What is newer stands later. Of device lists it has a later version, too: an old one may be logged once more."""
+    if index < seen.index:
+        raise RefusedError(Reason.NOT_LOGGED, "the log showed a newer entry before")
+    before = Entry.decode(seen.entry)
+    if entry.type is not EntryType.DEVICE_LIST or entry.payload == before.payload:
+        return
+    old, new = DeviceList.decode(before.payload), DeviceList.decode(entry.payload)
+    # SPEC DIR-1: a list that cannot come after the one that was seen is refused.
+    if new.version <= old.version:
+        raise RefusedError(Reason.NOT_LOGGED, "the log showed a newer device list before")
+    if new.version == old.version + 1:
+        new.check_follows(old)
 
 
 def committee_subject(genesis: Genesis, period: int) -> bytes:

@@ -14,7 +14,7 @@ from escrow.roles.calls import GetBundle, PrekeyBundle
 from escrow.roles.device.conversations import lineage_of
 from escrow.roles.device.directory import known_account
 from escrow.roles.device.outcome import refuse
-from escrow.roles.device.state import Queued, load_me, load_session, save_session
+from escrow.roles.device.state import Queued, load_me, save_session, session_with
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Draft
 from escrow.roles.state import unpack
@@ -35,13 +35,13 @@ class Beginning:
         Where none is to be had, what waits for it is refused, and the user is told why.
         """
         account = AccountId(call.account)
-        message = next(_waiting(draft, account, call.device), None)
+        message = next(self._waiting(draft, account, call.device), None)
         if message is None:
             return
         try:
             session = self._session(draft, account, call.device, message.mode, reply, now, draw)
         except (RefusedError, MalformedError) as error:
-            for hopeless in list(_waiting(draft, account, call.device)):
+            for hopeless in list(self._waiting(draft, account, call.device)):
                 refuse(draft, hopeless, error, now, draw)
         else:
             save_session(draft, session)
@@ -71,10 +71,13 @@ class Beginning:
             raise RefusedError(Reason.DEVICE_UNKNOWN, "prekeys of a device that we did not ask for")
         return logged.device(DeviceNo(device)).identity(account)
 
-
-def _waiting(draft: Draft, account: AccountId, device: int) -> Iterator[Queued]:
-    """The queued messages to that device that have no session yet, oldest first."""
-    for _, data in draft.scan(b"queue/"):
-        message = unpack(data, Queued)
-        if known_account(draft, message.to) == account and not load_session(draft, account, device, message.mode):
-            yield message
+    def _waiting(self, draft: Draft, account: AccountId, device: int) -> Iterator[Queued]:
+        """The queued messages to that device that have no session with its present keys yet, oldest first."""
+        logged = self.view.device_list(draft, account)
+        listed = logged.devices if logged else ()
+        present = next((one.identity(account) for one in listed if one.number == device), None)
+        for _, data in draft.scan(b"queue/"):
+            message = unpack(data, Queued)
+            begun = present is not None and session_with(draft, present, message.mode) is not None
+            if known_account(draft, message.to) == account and not begun:
+                yield message

@@ -76,13 +76,79 @@ class GetInbox(Call, frozen=True):
     start: int
 
 
+class WatchMe(Call, frozen=True):
+    """Read the log up to its newest head, for lists of devices of this account that this device did not approve."""
+
+    answer = Done
+
+
+class Meet(Call, frozen=True):
+    """Find out who ``peer`` is (a name, or an account id in 64 hex digits) and which devices the log shows."""
+
+    answer = Done
+    peer: str
+
+
+class Safety(Reply, frozen=True):
+    """What two people compare: ``number`` by eye (60 digits), ``text`` by camera. ``trust`` is a ``pins.Trust``.
+
+    ``own_key`` and ``peer_key`` are the accounts' public keys, ``version``, ``devices`` and ``list_hash`` (32 bytes)
+    those of the newest list of the peer's devices that we know.
+    """
+
+    account: bytes
+    name: str
+    number: str
+    text: str
+    own_key: bytes
+    peer_key: bytes
+    trust: str
+    version: int
+    devices: tuple[int, ...]
+    list_hash: bytes
+
+
+class GetSafety(Call, frozen=True):
+    """What is known of ``peer``; ``NOT_FOUND`` before ``Meet``, or a message, has found it out."""
+
+    answer = Safety
+    peer: str
+
+
+class Confirm(Call, frozen=True):
+    """The user has compared safety numbers with ``peer`` and agrees to the devices whose ``list_hash`` she was shown.
+
+    What waited for that goes out. ``KEY_CHANGED`` if the devices have changed again.
+    """
+
+    answer = Done
+    peer: str
+    list_hash: bytes
+
+
 class ConversationStatus(Struct, frozen=True):
-    """One conversation as the screen shows it: with whom, and whether an escrow holds its messages."""
+    """One conversation as the screen shows it: with whom, and whether an escrow holds its messages.
+
+    ``trust`` is a ``pins.Trust``: how the user stands to the peer's devices.
+    """
 
     peer: bytes
     peer_name: str
     mode: int
     confirmed: bool
+    trust: str
+
+
+class Watched(Struct, frozen=True):
+    """How the log was read for this account: ``size`` entries, none of them unread that is older than ``time_ms``.
+
+    ``ghosts``: lists of its devices that this device did not approve; ``omitted``: lists that the log has lost.
+    """
+
+    size: int
+    time_ms: int
+    ghosts: int
+    omitted: int
 
 
 class Status(Reply, frozen=True):
@@ -99,6 +165,7 @@ class Status(Reply, frozen=True):
     deferred: tuple[str, ...]
     alarms: tuple[Alarm, ...]
     waiting: tuple[str, ...]
+    watched: Watched
 
 
 class GetStatus(Call, frozen=True):

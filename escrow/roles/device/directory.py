@@ -1,7 +1,7 @@
 """Who the others are: names, accounts, logged device lists, and the keys this device has pinned.
 
 A name is the relay's word and nothing more. An account id is the hash of its key. Device lists come from the log with
-a proof; the first one seen of an account is pinned, and a change of device keys is refused until a human confirms it.
+a proof; which of them may be written to stands in ``pins``.
 """
 
 from escrow.e2ee.devices import DeviceList
@@ -10,6 +10,7 @@ from escrow.encoding import expect
 from escrow.errors import DeferredError, EscrowError, Reason, RefusedError
 from escrow.ids import AccountId, DeviceNo, Millis, Party
 from escrow.roles.calls import Found, GetBundle, Lookup
+from escrow.roles.device.pins import is_pinned
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Draft, Read
 from escrow.tlog.entry import EntryType
@@ -41,17 +42,23 @@ def on_found(draft: Draft, call: Lookup, reply: Found | EscrowError) -> None:
     draft.put(_NAME + call.name.encode(), expect(reply.account, 32, "an account id"))
 
 
-def device_list(draft: Draft, view: LightView, account: AccountId) -> DeviceList | None:
-    """The logged device list of an account, pinned and the newest under our head; None while the log is being asked.
-
-    Raises ``RefusedError(KEY_CHANGED)`` if it is not the pinned one.
-    """
-    logged = view.device_list(draft, account)
-    if logged is None or not view.is_newest(draft, EntryType.DEVICE_LIST, account):
+def newest_list(draft: Draft, view: LightView, account: AccountId) -> DeviceList | None:
+    """The device list of an account that is the newest under our head; None while the log is being asked."""
+    if not view.is_newest(draft, EntryType.DEVICE_LIST, account):
         view.want(draft, EntryType.DEVICE_LIST, account)
         return None
-    if _pinned(draft, logged) != logged.list_hash:
-        raise RefusedError(Reason.KEY_CHANGED, logged.name)
+    return view.device_list(draft, account)
+
+
+def device_list(draft: Draft, view: LightView, account: AccountId, now: Millis) -> DeviceList | None:
+    """The newest device list of an account, if it is the pinned one; None while the log is being asked.
+
+    Raises ``DeferredError(KEY_CHANGED)``: what was meant for other devices waits until the user confirms these.
+    """
+    logged = newest_list(draft, view, account)
+    # SPEC DIR-2: devices that nobody has agreed to get nothing.
+    if logged is not None and not is_pinned(draft, logged, now):
+        raise DeferredError(Reason.KEY_CHANGED, logged.name)
     return logged
 
 
@@ -66,21 +73,12 @@ def sender_identity(
     if logged is None:
         view.want(draft, EntryType.DEVICE_LIST, account)
         raise DeferredError(Reason.DEVICE_UNKNOWN, account.hex())
-    _pinned(draft, logged)
+    is_pinned(draft, logged, now)  # whoever hears from other devices is told
     try:
         return logged.device(DeviceNo(device)).identity(account), logged.name
     except RefusedError as error:
         view.want_newer(draft, EntryType.DEVICE_LIST, account, now)
         raise DeferredError(Reason.DEVICE_UNKNOWN, account.hex()) from error
-
-
-def _pinned(draft: Draft, logged: DeviceList) -> bytes:
-    """The hash of the list that was seen first."""
-    pin = b"pin/" + logged.account
-    pinned = draft.get(pin)
-    if pinned is None:
-        draft.put(pin, logged.list_hash)
-    return pinned or logged.list_hash
 
 
 def want_bundle(draft: Draft, account: AccountId, device: int) -> None:

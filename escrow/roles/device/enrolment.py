@@ -11,6 +11,7 @@ from escrow.e2ee.keys import IdentityKeys
 from escrow.errors import Reason, RefusedError
 from escrow.ids import AccountId, DeviceNo, Millis
 from escrow.roles.calls import Append, Appended, Enroll
+from escrow.roles.device import monitor
 from escrow.roles.device.blame import NOBODY
 from escrow.roles.device.conversations import NO_LINEAGE, lineage_of
 from escrow.roles.device.directory import RELAY
@@ -37,6 +38,7 @@ def register(draft: Draft, genesis: Genesis, name: str, now: Millis, draw: Coins
     keys = IdentityKeys.make(account, DeviceNo(1), draw.take("identity", 32))
     devices = DeviceList.make(account_key, name, (ListedDevice.make(keys),))
     hedge = Secret(draw.take("hedge", 32))
+    monitor.approve(draft, devices)
     save_me(draft, Me(name, seed, keys, hedge, devices.encode(), enrolled=False, chains=0, texts=0, mail=0))
     _make_prekeys(draft, genesis, keys, now, draw)
     entry = Entry.make(EntryType.DEVICE_LIST, devices.encode(), account_key, genesis.log.origin)
@@ -59,8 +61,9 @@ def on_logged(draft: Draft, reply: Appended, now: Millis) -> None:
     if refused or not reply.results:
         raise_alarm(draft, Reason.ENTRY_REFUSED, NOBODY, f"the log does not take the device list: {refused}", now)
         return
-    published = unpack(draft.get(b"published") or b"", Published)
-    draft.owe(RELAY, Enroll(load_me(draft).name, published.static, published.ec, published.kem))
+    me, published = load_me(draft), unpack(draft.get(b"published") or b"", Published)
+    monitor.on_logged(draft, DeviceList.decode(me.device_list).list_hash, reply.results[0].index, now)
+    draft.owe(RELAY, Enroll(me.name, published.static, published.ec, published.kem))
 
 
 def on_enrolled(draft: Draft) -> None:

@@ -25,17 +25,20 @@ from escrow.roles.calls import (
     Fetched,
     Found,
     GetBundle,
+    GetHead,
+    GetUpdate,
     Lookup,
     PrekeyBundle,
     RegisterRoute,
     Reply,
     Submit,
 )
-from escrow.roles.device import attaching, commands, enrolment, outcome, report
+from escrow.roles.device import acquaintance, attaching, commands, enrolment, outcome, report
 from escrow.roles.device.beginning import Beginning
 from escrow.roles.device.blame import NOBODY
 from escrow.roles.device.directory import on_found
 from escrow.roles.device.incoming import Incoming
+from escrow.roles.device.monitor import Monitor
 from escrow.roles.device.receiving import Receiver
 from escrow.roles.device.sending import Sender
 from escrow.roles.device.state import ESCROW, PLAIN, Queued, enqueue, load_me, queue_key, raise_alarm, save_me
@@ -61,6 +64,10 @@ class Device:
     def _incoming(self) -> Incoming:
         return Incoming(Receiver(self.genesis, self.view))
 
+    @property
+    def _monitor(self) -> Monitor:
+        return Monitor(self.view)
+
     def handle(self, view: Read, event: Event, now: Millis, coins: bytes) -> tuple[Writes, object]:
         """Take one step; see ``Role.handle``."""
         draft, draw = Draft(view), Coins(coins)
@@ -70,6 +77,8 @@ class Device:
                 return Writes(), report.inbox(view, start)
             case Called(call=commands.GetStatus()):
                 return Writes(), report.status(view, self.view)
+            case Called(call=commands.GetSafety(peer=peer)):
+                return Writes(), acquaintance.safety(view, self.view, peer)
             case Called(call=call):
                 result = self._command(draft, call, now, draw)
             case Answered():
@@ -77,6 +86,7 @@ class Device:
             case _:
                 self._hope_again(draft)
         if draft.get(b"me") is not None:
+            acquaintance.find_out(draft, self.view)
             self._incoming.try_again(draft, now)
             self._seal_queue(draft, now, draw)
         return draft.writes(), result
@@ -85,6 +95,7 @@ class Device:
 
     def _command(self, draft: Draft, call: Call, now: Millis, draw: Coins) -> Reply:
         self._hope_again(draft)
+        acquaintance.forget(draft)
         match call:
             case commands.Register(name=name):
                 return commands.Registered(enrolment.register(draft, self.genesis, name, now, draw), name)
@@ -97,6 +108,13 @@ class Device:
                 attaching.sent(draft, file)
             case commands.Sync():
                 self._incoming.fetch(draft)
+                self._monitor.watch(draft, now)
+            case commands.WatchMe():
+                self._monitor.watch(draft, now, asked=True)
+            case commands.Meet(peer=peer):
+                acquaintance.meet(draft, self.view, peer, now)
+            case commands.Confirm(peer=peer, list_hash=list_hash):
+                acquaintance.confirm(draft, self.view, peer, list_hash)
             case _:
                 raise RefusedError(Reason.PERMISSION_DENIED, type(call).__name__)
         return Done()
@@ -129,12 +147,21 @@ class Device:
         """A fork stops us. Any other answer that proves nothing is as good as none."""
         attempt = Draft(draft)
         try:
-            taken = self.view.on_answer(attempt, event, now)
+            taken = self._take_from_log(attempt, event, now)
         except (MalformedError, RefusedError) as error:
             self.view.give_up(draft, event.todo)
             raise_alarm(draft, error.reason, NOBODY, f"the log's answer: {error.detail}", now)
             return True
         draft.absorb(attempt)
+        return taken
+
+    def _take_from_log(self, draft: Draft, event: Answered, now: Millis) -> bool:
+        if isinstance(event.todo.call, GetUpdate):
+            self._monitor.on_update(draft, event.todo.call, event.reply, now)
+            return True
+        taken = self.view.on_answer(draft, event, now)
+        if isinstance(event.todo.call, GetHead):
+            self._monitor.read_on(draft, now)
         return taken
 
     def _answer_of_others(self, draft: Draft, event: Answered, now: Millis, draw: Coins) -> None:
@@ -163,6 +190,7 @@ class Device:
         try:
             on_found(draft, call, reply)
         except (MalformedError, RefusedError) as error:
+            acquaintance.not_found(draft, call.name)
             for _, data in list(draft.scan(b"queue/")):
                 message = unpack(data, Queued)
                 if message.to == call.name:

@@ -1,9 +1,11 @@
 """What the screen shows: read from the device's state, changing nothing."""
 
 from escrow.encoding import number, u64
-from escrow.roles.device.commands import ConversationStatus, Inbox, Status
-from escrow.roles.device.conversations import all_held
+from escrow.roles.device.commands import ConversationStatus, Inbox, Status, Watched
+from escrow.roles.device.conversations import Held, all_held
 from escrow.roles.device.directory import names
+from escrow.roles.device.monitor import progress
+from escrow.roles.device.pins import trust
 from escrow.roles.device.state import Alarm, Deferred, Queued, Sent, Shown, load_me
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Draft, Read
@@ -23,15 +25,12 @@ def status(view: Read | Draft, light: LightView) -> Status:
     me = load_me(view)
     sent = [unpack(data, Sent) for _, data in view.scan(b"sent/")]
     queued = [unpack(data, Queued) for _, data in view.scan(b"queue/")]
-    conversations = tuple(
-        ConversationStatus(held.peer, names(view, light, held.peer), held.conversation.mode, held.confirmed)
-        for held in all_held(view)
-    )
+    read = progress(view)
     return Status(
         account=me.keys.account,
         name=me.name,
         enrolled=me.enrolled,
-        conversations=conversations,
+        conversations=tuple(_conversation(view, light, held) for held in all_held(view)),
         queued=len(queued),
         unanswered=sum(each.state == "sent" for each in sent),
         accepted=sum(each.state == "accepted" for each in sent),
@@ -39,4 +38,10 @@ def status(view: Read | Draft, light: LightView) -> Status:
         deferred=tuple(unpack(data, Deferred).reason for _, data in view.scan(b"deferred/")),
         alarms=tuple(unpack(data, Alarm) for _, data in view.scan(b"alarm/")),
         waiting=tuple(each.waits for each in queued if each.waits),
+        watched=Watched(read.size, read.time_ms, read.ghosts, read.omitted),
     )
+
+
+def _conversation(view: Read | Draft, light: LightView, held: Held) -> ConversationStatus:
+    name, trusted = names(view, light, held.peer), trust(view, held.peer, light.device_list(view, held.peer))
+    return ConversationStatus(held.peer, name, held.conversation.mode, held.confirmed, trusted)

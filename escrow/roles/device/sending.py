@@ -29,7 +29,7 @@ from escrow.roles.authorised import context_of
 from escrow.roles.calls import DeviceEnvelope, EscrowSend, PlainSend, RegisterRoute, RouteMember, Submission, Submit
 from escrow.roles.device.conversations import Held, lineage_of, with_peer
 from escrow.roles.device.directory import RELAY, account_of, device_list, want_bundle
-from escrow.roles.device.state import ESCROW, Me, Queued, Sent, load_me, load_session, save_me, save_session
+from escrow.roles.device.state import ESCROW, Me, Queued, Sent, load_me, save_me, save_session, session_with
 from escrow.roles.lightview import LightView, committee_subject
 from escrow.roles.machine import Draft
 from escrow.roles.state import pack
@@ -49,13 +49,13 @@ class Sender:
     def send(self, draft: Draft, message: Queued, now: Millis, coins: Coins) -> None:
         """Write the submission down.
 
-        Raises ``DeferredError`` with what it waits for, after owing the questions about it; ``RefusedError`` for what
-        no answer can mend: changed keys, an expired policy.
+        Raises ``DeferredError`` with what it waits for, after owing the questions about it, or for the user to confirm
+        changed keys; ``RefusedError`` for what no answer can mend: an expired policy.
         """
         self._check_view(draft, now)
         peer = account_of(draft, message.to)
         key = self._committee_key(draft, now) if message.mode == ESCROW else None
-        devices = None if peer is None else device_list(draft, self.view, peer)
+        devices = None if peer is None else device_list(draft, self.view, peer, now)
         if peer is None or devices is None:
             raise DeferredError(Reason.DEVICE_UNKNOWN)
         if message.mode == ESCROW and key is None:
@@ -92,13 +92,11 @@ class Sender:
         """A session with every device of the peer; ``SESSION_MISSING``, deferred, while prekeys are being asked for."""
         sessions: dict[int, Session] = {}
         for device in devices.devices:
-            session = load_session(draft, peer, device.number, mode)
+            session = session_with(draft, device.identity(peer), mode)
             if session is None:
                 want_bundle(draft, peer, device.number)
             elif session.lineage != lineage_of(self.genesis, mode):
                 raise RefusedError(Reason.MODE_MISMATCH, "the session is pinned to another policy")
-            elif session.peer != device.identity(peer):
-                raise RefusedError(Reason.KEY_CHANGED, devices.name)
             else:
                 sessions[device.number] = session
         if len(sessions) < len(devices.devices):

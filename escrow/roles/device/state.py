@@ -16,6 +16,9 @@
 ``inbox/``             what was shown to the user, in order
 ``alarm/``             what was refused, and who is to blame for it
 ``view/``              the light view of the log
+``pin/``               per account the devices that may be written to
+``watch/``             how far the log was read for entries about this account, and the lists it may hold
+``meet/``              whom the user has just asked about
 =====================  ====================================================================
 """
 
@@ -23,7 +26,7 @@ from msgspec import Struct
 
 from escrow.e2ee.bundle import PrekeySecret
 from escrow.e2ee.content import Content
-from escrow.e2ee.keys import IdentityKeys
+from escrow.e2ee.keys import Identity, IdentityKeys
 from escrow.e2ee.session import Session
 from escrow.encoding import number, u8, u32, u64
 from escrow.errors import Reason, RefusedError
@@ -132,6 +135,12 @@ def load_session(view: Read | Draft, account: bytes, device: int, mode: int) -> 
     """The session with a peer device in a mode."""
     data = view.get(session_key(account, device, mode))
     return None if data is None else unpack(data, Session)
+
+
+def session_with(view: Read | Draft, peer: Identity, mode: int) -> Session | None:
+    """The session with exactly this peer; one with earlier keys of the same device is none."""
+    session = load_session(view, peer.account, peer.device, mode)
+    return session if session is not None and session.peer == peer else None
 
 
 def save_session(draft: Draft, session: Session) -> None:

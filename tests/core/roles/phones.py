@@ -19,19 +19,26 @@ from escrow.capsule.schemes import scheme_of
 from escrow.capsule.submission import SignedContent
 from escrow.crypto.sign import SigningKey
 from escrow.e2ee.content import Text, encode_content
+from escrow.e2ee.devices import Device as ListedDevice
+from escrow.e2ee.devices import DeviceList
+from escrow.e2ee.keys import IdentityKeys
 from escrow.e2ee.roster import conv_tag, roster_root
 from escrow.e2ee.session import Session, seal
-from escrow.ids import Party
+from escrow.ids import DeviceNo, Party
 from escrow.node import Node
 from escrow.roles.authorised import context_of
-from escrow.roles.calls import Delivery, EscrowDelivery, Fetch, Fetched, PlainDelivery
+from escrow.roles.calls import Append, Delivery, EscrowDelivery, Fetch, Fetched, PlainDelivery
 from escrow.roles.device.commands import GetInbox, GetStatus, Send, Status, Sync
 from escrow.roles.device.conversations import all_held
 from escrow.roles.device.state import ESCROW, PLAIN, Me, load_me, load_session, save_session
+from escrow.roles.ledger import LEAVES
 from escrow.roles.lightview import LightView
+from escrow.roles.log.publishing import TREE
 from escrow.roles.machine import Answered, Draft, Todo
 from escrow.secret import Secret
 from escrow.store.memory import MemoryStore
+from escrow.tlog.entry import Entry, EntryType
+from escrow.tlog.merkle import leaf_hash
 from escrow.world.founding import Terms
 from escrow.world.loop import complete
 from escrow.world.world import World
@@ -236,6 +243,31 @@ class Phones:
                 relay_sig=relay_sig,
             )
         )
+
+    def next_list(self, owner: str, *numbers: int, after: DeviceList | None = None) -> DeviceList:
+        """A list that only the account's key can make: the owner's own devices, or others under her name."""
+        me = self.me(owner)
+        before = after or DeviceList.decode(me.device_list)
+        drawn = (IdentityKeys.make(me.keys.account, DeviceNo(number), self.coins()) for number in numbers)
+        devices = tuple(ListedDevice.make(keys) for keys in drawn)
+        return DeviceList.make(SigningKey.from_seed(me.account_seed), before.name, devices, before)
+
+    def entry_of(self, owner: str, devices: DeviceList) -> bytes:
+        key = SigningKey.from_seed(self.me(owner).account_seed)
+        return Entry.make(EntryType.DEVICE_LIST, devices.encode(), key, self.world.genesis.log.origin)
+
+    def log(self, owner: str, *lists: DeviceList) -> None:
+        """An honest log takes the lists."""
+        entries = tuple(self.entry_of(owner, one) for one in lists)
+        assert [one.reason for one in self.world.ask("log", Append(entries)).results] == [""] * len(lists)
+
+    def slip_in(self, *entries: bytes) -> None:
+        """A log that admits what it should not, and that does not look into it."""
+        draft = Draft(self.world.store("log"))
+        TREE.grow(draft, [leaf_hash(data) for data in entries])
+        for data in entries:
+            draft.append(LEAVES, data)
+        self.world.store("log")._apply(draft.writes())
 
     @property
     def relay_key(self) -> SigningKey:

@@ -184,21 +184,6 @@ def test_a_record_that_proves_nothing_is_as_good_as_none(strangers: Phones, lie:
     assert at.texts("bob") == ["hello"]
 
 
-def test_other_keys_of_the_peer_stop_the_sender_and_not_the_receiver(at: Phones) -> None:
-    bob = at.me("bob")
-    first = DeviceList.decode(bob.device_list)
-    other = IdentityKeys.make(bob.keys.account, DeviceNo(1), bytes(32))
-    account_key = SigningKey.from_seed(bob.account_seed)
-    second = DeviceList.make(account_key, first.name, (ListedDevice.make(other),), first)
-    entry = Entry.make(EntryType.DEVICE_LIST, second.encode(), account_key, at.world.genesis.log.origin)
-    at.world.ask("log", Append((entry,)))
-    at.world.advance(11 * MINUTE)
-    at.send("alice", "bob", "are you still you?")
-    status = at.status("alice")
-    assert (status.refused, status.queued) == (("KEY_CHANGED",), 0)
-    assert at.alarms("alice") == [("KEY_CHANGED", ())]
-
-
 # -- the relay's directory ----------------------------------------------------------------------
 
 
