@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,8 +14,8 @@ from escrow_client.options import FOLDER, home_option, json_option, key_options,
 from escrow_client.output import Output, file_facts, moment, progress_bar, warn_of_key_beside
 
 if TYPE_CHECKING:
-    from escrow.roles.device.commands import ConversationStatus, Status
-    from escrow.roles.device.state import Shown
+    from escrow.roles.device.commands import ConversationStatus, Status, Watched
+    from escrow.roles.device.state import Alarm, Shown
     from escrow_client.keys import Keys
     from escrow_client.messenger import Messenger
 
@@ -25,6 +26,11 @@ MEANINGS: Final = (
     "nobody but the people in this conversation can open it",
     "custodians can open this conversation under a warrant",
 )
+TRUST: Final = {
+    "compared": "safety number compared",
+    "changed": "THE DEVICES HAVE CHANGED, and nothing is sent to them",
+}
+"""What is said of a peer's devices, by ``Trust``; of others nothing."""
 
 
 @click.group()
@@ -82,19 +88,19 @@ def send(
     if path is not None and text is not None:
         raise click.UsageError("either a text or a file")
     out = Output(as_json=as_json)
-    to = _utf8(os.fsencode(to))
-    words = "" if path else _utf8(_standard_input() if text is None else os.fsencode(text))
+    to = utf8(os.fsencode(to))
+    words = "" if path else utf8(_standard_input() if text is None else os.fsencode(text))
     out.remark(f"to {printable(to)}: {BADGES[escrow]}, {MEANINGS[escrow]}")
 
     async def command() -> None:
-        async with _opened(folder, keys) as messenger:
+        async with opened(folder, keys) as messenger:
             before = await messenger.status()
             if path is None:
                 await messenger.send(to, words, escrow=escrow)
             else:
                 with progress_bar(printable(path.name)) as progress:
                     await messenger.send_file(to, path, escrow=escrow, progress=progress)
-            await _report(out, messenger, before, sending=1)
+            await report(out, messenger, before, sending=1)
 
     run(command)
 
@@ -111,7 +117,7 @@ def recv(folder: Path, keys: "Keys", *, everything: bool, as_json: bool) -> None
     out, profile = Output(as_json=as_json), Profile.load(folder, "chat")
 
     async def command() -> None:
-        async with _opened(folder, keys) as messenger:
+        async with opened(folder, keys) as messenger:
             before = await messenger.status()
             await messenger.sync()
             inbox = await messenger.inbox(0 if everything else profile.read)
@@ -121,7 +127,11 @@ def recv(folder: Path, keys: "Keys", *, everything: bool, as_json: bool) -> None
                 profile.mark_read(inbox.start + len(inbox.messages))
             for name, mode in sorted({(message.sender_name, message.mode) for message in inbox.messages}):
                 out.remark(f"{printable(name)}: {BADGES[mode]}, {MEANINGS[mode]}")
-            await _report(out, messenger, before, sending=0)
+            after = await messenger.status()
+            _warn(out, after.alarms[len(before.alarms) :])
+            for name in _changed(after):
+                out.remark(f"{printable(name)}: {TRUST['changed']}; compare safety numbers: doublelock chat safety")
+            await report(out, messenger, before, sending=0)
 
     run(command)
 
@@ -139,7 +149,7 @@ def save(number: int, target: Path, folder: Path, keys: "Keys", *, as_json: bool
     """
 
     async def command() -> Path:
-        async with _opened(folder, keys) as messenger:
+        async with opened(folder, keys) as messenger:
             with progress_bar(f"message {number}") as progress:
                 return await messenger.save(number, target, progress)
 
@@ -157,7 +167,7 @@ def status(folder: Path, keys: "Keys", *, as_json: bool) -> None:
     out = Output(as_json=as_json)
 
     async def command() -> "Status":
-        async with _opened(folder, keys) as messenger:
+        async with opened(folder, keys) as messenger:
             return await messenger.status()
 
     now = run(command)
@@ -183,18 +193,22 @@ def status(folder: Path, keys: "Keys", *, as_json: bool) -> None:
             detail=alarm.detail,
             time=alarm.time,
         )
+    show_watched(out, now.watched)
+    _warn(out, now.alarms)
     if now.queued + now.unanswered:
         out.remark(f"{now.queued + now.unanswered} waiting: they go out with the next send or recv")
 
 
-def _opened(folder: Path, keys: "Keys") -> "AbstractAsyncContextManager[Messenger]":
+def opened(folder: Path, keys: "Keys") -> "AbstractAsyncContextManager[Messenger]":
+    """The messenger of the profile in ``folder``."""
     from escrow_client.messenger import Messenger
     from escrow_client.profile import Profile
 
     return Messenger.open(Profile.load(folder, "chat"), keys=keys)
 
 
-def _utf8(data: bytes) -> str:
+def utf8(data: bytes) -> str:
+    """Text from the command line or from a file."""
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -225,17 +239,50 @@ def _show(out: Output, place: int, message: "Shown") -> None:
 
 def _describe(out: Output, conversation: "ConversationStatus") -> None:
     account, mode = conversation.peer.hex(), conversation.mode
+    trusted = f"; {TRUST[conversation.trust]}" if conversation.trust in TRUST else ""
     out.data(
         "conversation",
-        f"  {printable(conversation.peer_name)} ({account[:8]})  {BADGES[mode]}: {MEANINGS[mode]}",
+        f"  {printable(conversation.peer_name)} ({account[:8]})  {BADGES[mode]}: {MEANINGS[mode]}{trusted}",
         peer=account,
         peer_name=conversation.peer_name,
         mode=MODES[mode],
         meaning=MEANINGS[mode],
+        trust=str(conversation.trust),
     )
 
 
-async def _report(out: Output, messenger: "Messenger", before: "Status", *, sending: int) -> None:
+def _changed(now: "Status") -> list[str]:
+    return sorted({one.peer_name for one in now.conversations if one.trust == "changed"})
+
+
+def _warn(out: Output, alarms: "Sequence[Alarm]") -> None:
+    """Of what cannot be mended by waiting, say what it means and what to do."""
+    from escrow.errors import Kind, Reason
+
+    for name in dict.fromkeys(alarm.reason for alarm in alarms):
+        if (reason := Reason[name]).kind is Kind.INTEGRITY:
+            out.remark(f"{name}: {reason.sentence} {reason.hint}")
+
+
+def show_watched(out: Output, watched: "Watched") -> None:
+    """How far the log was read for devices of this account that nobody here knows of."""
+    found = [f"{watched.ghosts} unknown lists of your devices FOUND"] if watched.ghosts else []
+    found += [f"{watched.omitted} lists of your devices MISSING"] if watched.omitted else []
+    verdict = ", ".join(found) or "nothing unknown about your devices"
+    until = (
+        f"the log up to {moment(watched.time_ms)}, {watched.size} entries" if watched.size else "nothing of the log yet"
+    )
+    out.data(
+        "watched",
+        f"read {until}: {verdict}",
+        entries=watched.size,
+        time=watched.time_ms,
+        ghosts=watched.ghosts,
+        omitted=watched.omitted,
+    )
+
+
+async def report(out: Output, messenger: "Messenger", before: "Status", *, sending: int) -> None:
     """Say what became of what was sent, old and new; raise if something was refused or has to wait."""
     from escrow.errors import Reason, RefusedError, UnavailableError
 
@@ -254,6 +301,8 @@ async def _report(out: Output, messenger: "Messenger", before: "Status", *, send
     alarms = after.alarms[len(before.alarms) :]
     if refused and alarms:
         raise RefusedError(Reason[alarms[-1].reason], printable(alarms[-1].detail))
+    if "KEY_CHANGED" in after.waiting:
+        raise RefusedError(Reason.KEY_CHANGED, f"{after.waiting.count('KEY_CHANGED')} kept until you confirm them")
     silence = messenger.why_waiting()
     if waiting:
         reason = silence.reason if silence else Reason.UNAVAILABLE

@@ -1,6 +1,9 @@
-"""The groups ``chat`` and ``warrant`` of the command ``doublelock``. Heavy imports wait until a command runs."""
+"""The groups ``audit``, ``chat`` and ``warrant`` of the command ``doublelock``. Heavy imports wait until one runs."""
 
 from escrow_client.chat import chat
+from escrow_client.trust import audit, safety
 from escrow_client.warrants import warrant
 
-__all__ = ["chat", "warrant"]
+chat.add_command(safety)
+
+__all__ = ["audit", "chat", "warrant"]

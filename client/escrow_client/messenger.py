@@ -14,15 +14,21 @@ from escrow.roles.callers import device_party
 from escrow.roles.calls import Call, Reply
 from escrow.roles.device import Device
 from escrow.roles.device.commands import (
+    Confirm,
     GetInbox,
+    GetSafety,
     GetStatus,
     Inbox,
+    Meet,
     Register,
     Registered,
+    Safety,
     Send,
     SendFile,
     Status,
     Sync,
+    WatchMe,
+    Watched,
 )
 from escrow.roles.device.state import ESCROW, PLAIN
 from escrow_client.attaching import attach
@@ -136,6 +142,26 @@ class Messenger:
     async def status(self) -> Status:
         """What the status screen shows; ``NOT_FOUND`` before ``register``."""
         return cast(Status, await self.node.ask(self.node.party, GetStatus()))
+
+    async def watch(self) -> Watched:
+        """Read the log to its end for devices of this account that this device did not approve."""
+        await self._command(WatchMe())
+        return (await self.status()).watched
+
+    async def safety(self, peer: str) -> Safety:
+        """What to compare with ``peer`` (a name, or an account id in 64 hex digits), by the newest view of the log.
+
+        Raises ``NOT_FOUND`` if nobody knows who that is, and ``UnavailableError`` if nobody could be asked.
+        """
+        await self._command(Meet(peer))
+        try:
+            return cast(Safety, await self.node.ask(self.node.party, GetSafety(peer)))
+        except RefusedError as error:
+            raise self.why_waiting() or error from None
+
+    async def confirm(self, peer: str, shown: Safety) -> None:
+        """Agree to write to the devices that were ``shown``; what waited for that goes out."""
+        await self._command(Confirm(peer, shown.list_hash))
 
     def why_waiting(self) -> EscrowError | None:
         """Whom we could not get an answer from, if that is why something waits."""

@@ -52,7 +52,7 @@ def test_the_wheel_holds_every_file_that_is_no_module(wheel: zipfile.ZipFile) ->
     assert data | {"escrow/py.typed"} <= set(wheel.namelist())
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["chat"], ["warrant"], ["serve"]])
+@pytest.mark.parametrize("command", [[], ["demo"], ["audit"], ["chat"], ["warrant"], ["serve"]])
 def test_help_needs_neither_the_test_tools_nor_the_extras(
     wheel: zipfile.ZipFile, tmp_path: Path, command: list[str]
 ) -> None:
