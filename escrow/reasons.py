@@ -57,7 +57,7 @@ class Reason(Enum):
     STORE_UNAVAILABLE = Kind.UNAVAILABLE, "The store cannot be written.", "Check disk space and permissions; nothing was acknowledged."
     STORE_CORRUPT = Kind.INTEGRITY, "The store is damaged.", "Nothing was overwritten. Keep the folder and restore a backup; without one, begin again in a new folder."
     STORE_LOCKED = Kind.REFUSED, "The store does not open with this key.", "Give the passphrase or key file that it was made with; nothing was changed."
-    KEY_EXPOSED = Kind.REFUSED, "Others may read the key file.", "Take their rights away (chmod 600), and change the key if they may have used them."
+    KEY_EXPOSED = Kind.REFUSED, "Others may read the key file.", "Take their rights away (chmod 600); if they may have read it, begin again in a new folder."
 
     # -- authentication and the key directory --------------------------------------------------
     UNAUTHENTICATED = Kind.REFUSED, "The caller has not proved who it is.", "Present the certificate of this deployment."
