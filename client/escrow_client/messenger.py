@@ -27,8 +27,8 @@ from escrow.roles.device.commands import (
     SendFile,
     Status,
     Sync,
-    WatchMe,
     Watched,
+    WatchMe,
 )
 from escrow.roles.device.state import ESCROW, PLAIN
 from escrow_client.attaching import attach

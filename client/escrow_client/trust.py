@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 @profile_option
 @key_options()
 @json_option
-def safety(
-    peer: str, said: str | None, folder: Path, keys: "Keys", *, agreed: bool, qr: bool, as_json: bool
-) -> None:
+def safety(peer: str, said: str | None, folder: Path, keys: "Keys", *, agreed: bool, qr: bool, as_json: bool) -> None:
     """Show the number to compare with PEER, over another way than this: both of you must see the same.
 
     It stands for the two accounts and stays when one of you has another device. Other devices than before get nothing

@@ -3,7 +3,7 @@
 ``info`` is the caller's: a tagged tuple, always.
 
 HMAC is spelled out as two hashes: the one-call forms of the libraries set up so much that they take twice as long, and
-every message needs five. ``tests/core/crypto/test_kdf.py`` compares it with theirs.
+every message needs five. ``tests/core/crypto/test_symmetric.py`` compares it with theirs.
 """
 
 from hashlib import sha256

@@ -265,10 +265,7 @@ def test_an_item_of_another_policy_or_period_is_refused(ready: Scene, changes: d
 
 
 @pytest.mark.spec("CUST-5")
-def test_an_item_of_a_suite_that_is_not_the_committees_is_refused(
-    ready: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("escrow.capsule.label.SUITES", {1: "tdh2-ed25519", 2: "another"})
+def test_an_item_of_a_suite_that_is_not_the_committees_is_refused(ready: Scene) -> None:
     assert ready.why_not(relabelled(ready, suite=2)) == "SUITE_MISMATCH"
 
 

@@ -169,10 +169,7 @@ def test_a_policy_that_nobody_authorised_is_refused_and_names_nobody(at: Phones)
 
 
 @pytest.mark.spec("RCV-7")
-def test_a_suite_that_is_not_the_committees_is_refused_and_names_nobody(
-    at: Phones, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("escrow.capsule.label.SUITES", {1: "tdh2-ed25519", 2: "another"})
+def test_a_suite_that_is_not_the_committees_is_refused_and_names_nobody(at: Phones) -> None:
     at.deliver("bob", at.craft(lie=Lie(label={"suite": 2})))
     assert at.alarms("bob") == [("SUITE_MISMATCH", NOBODY)]
 

@@ -257,8 +257,7 @@ def shared_scene() -> Scene:
 
 
 @pytest.mark.spec("RLY-7")
-def test_a_suite_that_is_not_the_committees_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("escrow.capsule.label.SUITES", {1: "tdh2-ed25519", 2: "another"})
+def test_a_suite_that_is_not_the_committees_is_refused() -> None:
     at = scene()
     assert at.refused(at.letter(suite=2).item()) == "SUITE_MISMATCH"
 
