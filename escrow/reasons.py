@@ -70,6 +70,7 @@ class Reason(Enum):
     LIST_OMITTED = Kind.INTEGRITY, "The log does not hold the list of your devices that it said it took.", "Others may be shown other devices as yours: warn them in person, and tell the log's operator."
     NAME_TAKEN = Kind.REFUSED, "The name belongs to another account.", "Choose another name."
     BUNDLE_INVALID = Kind.REFUSED, "A prekey bundle does not verify.", "Fetch it again; if it persists, the relay is at fault."
+    PREKEYS_EXPIRED = Kind.REFUSED, "The device's prekeys have expired.", "It publishes new ones when it is next online; then send again."
     PREKEY_UNKNOWN = Kind.REFUSED, "A first message names a prekey that is used up or unknown.", "The sender must fetch a new bundle."
 
     # -- log, clock, authorisation -------------------------------------------------------------

@@ -159,8 +159,8 @@ class Bundle(Struct, frozen=True):
         """Check every signature, purpose and expiry; raise ``RefusedError(BUNDLE_INVALID)``."""
         try:
             static = StaticBundle.decode(_signed_part(self.static, device_key))
-            ec = self._one_time(self.ec, device_key, Purpose.ONE_TIME_PREKEY)
-            kem = self._one_time(self.kem, device_key, Purpose.KEM_ONE_TIME)
+            ec = None if self.ec is None else verify_one_time(self.ec, device_key, Purpose.ONE_TIME_PREKEY)
+            kem = None if self.kem is None else verify_one_time(self.kem, device_key, Purpose.KEM_ONE_TIME)
         except EscrowError as error:
             raise RefusedError(Reason.BUNDLE_INVALID, error.detail) from None
         if static.identity.signing != device_key:
@@ -170,9 +170,12 @@ class Bundle(Struct, frozen=True):
         parts = [_hash(part) for part in (self.static, self.ec, self.kem) if part is not None]
         return VerifiedBundle(static.identity, static.signed, ec, kem or static.kem, static.supported, hash_used(parts))
 
-    @staticmethod
-    def _one_time(part: bytes | None, device_key: bytes, purpose: Purpose) -> Prekey | None:
-        return None if part is None else Prekey.decode(_signed_part(part, device_key), purpose)
+
+def verify_one_time(part: bytes, device_key: bytes, purpose: Purpose) -> Prekey:
+    """A one-time key as published, if its device signed it for ``purpose``. Raises ``MalformedError``,
+    ``RefusedError(SIGNATURE_INVALID)``. Whether it has expired is for the caller to compare.
+    """
+    return Prekey.decode(_signed_part(part, device_key), purpose)
 
 
 def hash_used(parts: Iterable[bytes]) -> bytes:

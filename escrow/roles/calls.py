@@ -130,7 +130,10 @@ class AddCheckpoint(Call, frozen=True):
 
 
 class Enroll(Call, frozen=True):
-    """Make the calling device reachable under ``name``; publish its prekeys. Its list must be in the log."""
+    """Make the calling device reachable under ``name``; publish its prekeys. Its list must be in the log.
+
+    A bundle and one-time keys with higher numbers than before replace those before; the same again changes nothing.
+    """
 
     answer = Done
     name: str
@@ -161,7 +164,7 @@ class PrekeyBundle(Reply, frozen=True):
 
 
 class GetBundle(Call, frozen=True):
-    """The prekeys of a device; takes a one-time key of each kind if any is left."""
+    """The prekeys of a device; takes a one-time key of each kind if any is left and the asker has not had its share."""
 
     answer = PrekeyBundle
     account: bytes
@@ -275,10 +278,22 @@ class Delivery(Struct, frozen=True):
     plain: PlainDelivery | None
 
 
+class PrekeyStock(Struct, frozen=True):
+    """What the relay has of a device's prekeys: the number of its signed prekey, the first number of the one-time keys
+    that it published last (0: never), and how many of these are left of each kind.
+    """
+
+    signed: int
+    one_time: int
+    ec_left: int
+    kem_left: int
+
+
 class Fetched(Reply, frozen=True):
-    """Deliveries in the order of their numbers."""
+    """Deliveries in the order of their numbers, and what others find of the device's prekeys (None: nothing)."""
 
     items: tuple[Delivery, ...]
+    prekeys: PrekeyStock | None = None
 
 
 class Fetch(Call, frozen=True):

@@ -8,16 +8,28 @@ from escrow.crypto.kem import Kem
 from escrow.e2ee.bundle import Bundle
 from escrow.e2ee.keys import Identity
 from escrow.e2ee.session import Session, open_session
+from escrow.encoding import number, u64
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import AccountId, DeviceNo, Millis
 from escrow.roles.calls import GetBundle, PrekeyBundle
+from escrow.roles.device.batches import GRACE
 from escrow.roles.device.conversations import lineage_of
 from escrow.roles.device.directory import known_account
 from escrow.roles.device.outcome import refuse
-from escrow.roles.device.state import Queued, load_me, save_session, session_with
+from escrow.roles.device.state import Queued, load_me, save_session, session_key, session_with
 from escrow.roles.lightview import LightView
-from escrow.roles.machine import Draft
+from escrow.roles.machine import Draft, Read
 from escrow.roles.state import unpack
+
+UNANSWERED = GRACE - 24 * 3600 * 1000
+"""How long a session's first message is sent along while no answer comes, in ms. Beyond that the other side may have
+erased the prekeys that it names, if nothing of the session has reached it."""
+
+
+def outlived(view: Read | Draft, session: Session, now: Millis) -> bool:
+    """Whether a session that we began has waited too long for an answer, and must begin anew."""
+    began = number(view.get(_begun(session.peer.account, session.peer.device, session.mode)) or u64(0))
+    return bool(session.links[0].initial) and now >= began + UNANSWERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +44,23 @@ class Beginning:
     ) -> None:
         """Start a session for the first message that waits for one with that device; other modes ask again.
 
-        Where none is to be had, what waits for it is refused, and the user is told why.
+        Where none is to be had, what waits for it goes with the old session, or is refused and the user is told why.
         """
         account = AccountId(call.account)
-        message = next(self._waiting(draft, account, call.device), None)
+        message = next(self._waiting(draft, account, call.device, now), None)
         if message is None:
             return
         try:
             session = self._session(draft, account, call.device, message.mode, reply, now, draw)
         except (RefusedError, MalformedError) as error:
-            for hopeless in list(self._waiting(draft, account, call.device)):
-                refuse(draft, hopeless, error, now, draw)
+            for hopeless in list(self._waiting(draft, account, call.device, now)):
+                if self._in_use(draft, account, call.device, hopeless.mode) is None:
+                    refuse(draft, hopeless, error, now, draw)
+                else:
+                    draft.put(_begun(account, call.device, hopeless.mode), u64(now))
         else:
             save_session(draft, session)
+            draft.put(_begun(account, call.device, message.mode), u64(now))
 
     def _session(
         self,
@@ -63,7 +79,8 @@ class Beginning:
         if theirs.identity != identity:
             raise RefusedError(Reason.BUNDLE_INVALID, "another identity")
         lineage, coins = lineage_of(self.view.genesis, mode), draw.take("session", 32)
-        return open_session(load_me(draft).keys, theirs, mode, lineage, self.kem, coins, now)
+        before = session_with(draft, identity, mode)
+        return open_session(load_me(draft).keys, theirs, mode, lineage, self.kem, coins, now, renew=before)
 
     def _identity(self, draft: Draft, account: AccountId, device: int) -> Identity:
         logged = self.view.device_list(draft, account)
@@ -71,13 +88,23 @@ class Beginning:
             raise RefusedError(Reason.DEVICE_UNKNOWN, "prekeys of a device that we did not ask for")
         return logged.device(DeviceNo(device)).identity(account)
 
-    def _waiting(self, draft: Draft, account: AccountId, device: int) -> Iterator[Queued]:
-        """The queued messages to that device that have no session with its present keys yet, oldest first."""
+    def _waiting(self, draft: Draft, account: AccountId, device: int, now: Millis) -> Iterator[Queued]:
+        """The queued messages to that device that have no session to go with, oldest first."""
+        for _, data in draft.scan(b"queue/"):
+            message = unpack(data, Queued)
+            if known_account(draft, message.to) != account:
+                continue
+            session = self._in_use(draft, account, device, message.mode)
+            if session is None or outlived(draft, session, now):
+                yield message
+
+    def _in_use(self, draft: Draft, account: AccountId, device: int, mode: int) -> Session | None:
+        """The session with the present keys of that device."""
         logged = self.view.device_list(draft, account)
         listed = logged.devices if logged else ()
         present = next((one.identity(account) for one in listed if one.number == device), None)
-        for _, data in draft.scan(b"queue/"):
-            message = unpack(data, Queued)
-            begun = present is not None and session_with(draft, present, message.mode) is not None
-            if known_account(draft, message.to) == account and not begun:
-                yield message
+        return None if present is None else session_with(draft, present, mode)
+
+
+def _begun(account: bytes, device: int, mode: int) -> bytes:
+    return b"begun/" + session_key(account, device, mode)

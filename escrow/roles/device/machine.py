@@ -33,7 +33,7 @@ from escrow.roles.calls import (
     Reply,
     Submit,
 )
-from escrow.roles.device import acquaintance, attaching, commands, enrolment, outcome, report
+from escrow.roles.device import acquaintance, attaching, commands, enrolment, outcome, prekeeping, report
 from escrow.roles.device.beginning import Beginning
 from escrow.roles.device.blame import NOBODY
 from escrow.roles.device.directory import on_found
@@ -98,7 +98,7 @@ class Device:
         acquaintance.forget(draft)
         match call:
             case commands.Register(name=name):
-                return commands.Registered(enrolment.register(draft, self.genesis, name, now, draw), name)
+                return commands.Registered(enrolment.register(draft, self.genesis, name, draw), name)
             case commands.Send(to=to, mode=mode, text=text):
                 self._queue(draft, to, mode, Text(text))
             case commands.NewAttachment():
@@ -107,6 +107,7 @@ class Device:
                 self._queue(draft, to, mode, file)
                 attaching.sent(draft, file)
             case commands.Sync():
+                prekeeping.forget(draft, now)
                 self._incoming.fetch(draft)
                 self._monitor.watch(draft, now)
             case commands.WatchMe():
@@ -140,6 +141,8 @@ class Device:
         if not owed and not isinstance(event.todo.call, Fetch):
             return
         draft.settle(event.todo)
+        if owed and isinstance(event.reply, Fetched):
+            prekeeping.on_fetched(draft, self.genesis, event.reply, now, draw)
         if not self._answer_of_log(draft, event, now):
             self._answer_of_others(draft, event, now, draw)
 
@@ -167,7 +170,7 @@ class Device:
     def _answer_of_others(self, draft: Draft, event: Answered, now: Millis, draw: Coins) -> None:
         match event.todo.call, event.reply:
             case Append(), Appended() as reply:
-                enrolment.on_logged(draft, reply, now)
+                enrolment.on_logged(draft, self.genesis, reply, now, draw)
             case Enroll(), Done():
                 enrolment.on_enrolled(draft)
             case (Append() | Enroll()) as call, EscrowError() as error:

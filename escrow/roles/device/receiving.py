@@ -124,6 +124,7 @@ class Receiver:
                 raise
             raise DeferredError(Reason.ENVELOPE_INVALID, error.reason.name) from error
         save_session(draft, following)
+        # SPEC PRK-8: a one-time key is gone with the step that used it.
         for purpose, place in used or ():
             draft.delete(prekey_key(purpose, place))
         return plaintext

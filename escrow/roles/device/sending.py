@@ -27,6 +27,7 @@ from escrow.errors import DeferredError, EscrowError, Reason, RefusedError
 from escrow.ids import AccountId, Millis
 from escrow.roles.authorised import context_of
 from escrow.roles.calls import DeviceEnvelope, EscrowSend, PlainSend, RegisterRoute, RouteMember, Submission, Submit
+from escrow.roles.device.beginning import outlived
 from escrow.roles.device.conversations import Held, lineage_of, with_peer
 from escrow.roles.device.directory import RELAY, account_of, device_list, want_bundle
 from escrow.roles.device.state import ESCROW, Me, Queued, Sent, load_me, save_me, save_session, session_with
@@ -63,7 +64,7 @@ class Sender:
         me = load_me(draft)
         if peer == me.keys.account:
             raise RefusedError(Reason.USAGE, "a message to oneself")
-        sessions = self._sessions(draft, devices, peer, message.mode)
+        sessions = self._sessions(draft, devices, peer, message.mode, now)
         held = with_peer(draft, self.genesis, me, peer, message.mode, coins)
         if key is None:
             self._plain(draft, held, sessions, message, now, coins)
@@ -88,7 +89,9 @@ class Sender:
             raise RefusedError(Reason.COMMITTEE_RETIRED)
         return key
 
-    def _sessions(self, draft: Draft, devices: DeviceList, peer: AccountId, mode: int) -> Mapping[int, Session]:
+    def _sessions(
+        self, draft: Draft, devices: DeviceList, peer: AccountId, mode: int, now: Millis
+    ) -> Mapping[int, Session]:
         """A session with every device of the peer; ``SESSION_MISSING``, deferred, while prekeys are being asked for."""
         sessions: dict[int, Session] = {}
         for device in devices.devices:
@@ -97,6 +100,8 @@ class Sender:
                 want_bundle(draft, peer, device.number)
             elif session.lineage != lineage_of(self.genesis, mode):
                 raise RefusedError(Reason.MODE_MISMATCH, "the session is pinned to another policy")
+            elif outlived(draft, session, now):
+                want_bundle(draft, peer, device.number)
             else:
                 sessions[device.number] = session
         if len(sessions) < len(devices.devices):

@@ -3,7 +3,10 @@
 =====================  ====================================================================
 ``me``                 ``Me``: identity, hedge, counters; the only long-lived secrets
 ``prekey/``            prekey secrets by purpose and number, erased when used
+``batch/``             prekeys that were made together: what is published of them, when they go
+``next-prekey``        the number of the next prekey; no number is used twice
 ``session/``           one e2ee session per (peer device, mode)
+``begun/``             when we began a session that was not answered yet
 ``conv/``, ``with/``   conversations by id; the one in use per (peer, mode)
 ``route/``             conversation tags that the relay has been told
 ``queue/``             messages that are not yet sealed, in order

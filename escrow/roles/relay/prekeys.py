@@ -1,28 +1,26 @@
-"""The relay's directory: names, and the prekeys that devices leave for others while they are away.
+"""The relay's directory: names, and who may leave prekeys under them for others to find.
 
-A convenience that nobody trusts: names are confirmed by safety numbers, prekeys by their device's signature. One-time
-prekeys are handed out once, and never again even if their owner publishes them again.
+A convenience that nobody trusts: names are confirmed by safety numbers, prekeys by their device's signature. What
+becomes of published prekeys is ``shelves``' business.
 """
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from escrow.e2ee.bundle import Bundle
+from escrow.e2ee.bundle import Bundle, verify_one_time
+from escrow.e2ee.keys import Purpose
 from escrow.encoding import u32
-from escrow.errors import BehindError, MalformedError, Reason, RefusedError
+from escrow.errors import BehindError, EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import AccountId, DeviceNo, Millis
-from escrow.roles.calls import Done, Enroll, Found, GetBundle, Lookup, PrekeyBundle
+from escrow.roles.calls import Done, Enroll, Found, GetBundle, Lookup, PrekeyBundle, PrekeyStock
 from escrow.roles.ledger import Ledger
-from escrow.roles.machine import Draft
+from escrow.roles.machine import Draft, Read
+from escrow.roles.relay import shelves
 
-MOST_KEYS = 1000
-"""One-time keys of a kind that one call may publish."""
+MOST_KEYS = 256
+"""One-time keys of a kind that one call may publish, hence that lie there for one device."""
 
 _NAME = b"name/"
-_BUNDLE = b"bundle/"
-_EC = b"prekey/ec/"
-_KEM = b"prekey/kem/"
-_KNOWN = b"prekey-known/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +44,15 @@ class Directory:
         if holder not in (None, account):
             raise RefusedError(Reason.NAME_TAKEN)
         identity = devices.device(device).identity(account)
-        if Bundle(call.bundle).verify(identity.signing, now).identity != identity:
+        # SPEC PRK-1: only what the device itself has signed, and what has not expired, is offered to others.
+        bundle = Bundle(call.bundle).verify(identity.signing, now)
+        if bundle.identity != identity:
             raise RefusedError(Reason.BUNDLE_INVALID, "the bundle is another device's")
+        ec = _row(call.ec_keys, identity.signing, Purpose.ONE_TIME_PREKEY, now)
+        kem = _row(call.kem_keys, identity.signing, Purpose.KEM_ONE_TIME, now)
         draft.put(_NAME + call.name.encode(), account)
-        place = account + u32(device)
-        draft.put(_BUNDLE + place, call.bundle)
-        for kind, keys in ((_EC, call.ec_keys), (_KEM, call.kem_keys)):
-            for key in keys:
-                _offer(draft, kind, place, key)
+        # SPEC PRK-2: a number that was published once stands for nothing else, and a key handed out stays gone.
+        shelves.fill(draft, account + u32(device), call.bundle, bundle, ec, kem)
         return Done()
 
     def lookup(self, draft: Draft, call: Lookup) -> Found:
@@ -63,24 +62,20 @@ class Directory:
             raise RefusedError(Reason.NOT_FOUND, "nobody has that name")
         return Found(account)
 
-    def hand_out(self, draft: Draft, call: GetBundle) -> PrekeyBundle:
-        """A device's bundle and one one-time key of each kind, which is gone with that; ``NOT_FOUND``."""
-        place = call.account + u32(call.device)
-        bundle = draft.get(_BUNDLE + place)
-        if bundle is None:
-            raise RefusedError(Reason.NOT_FOUND, "the device has published no prekeys")
-        return PrekeyBundle(bundle, _pop(draft, _EC + place), _pop(draft, _KEM + place))
+    def hand_out(self, draft: Draft, asker: AccountId, call: GetBundle, now: Millis) -> PrekeyBundle:
+        """A device's bundle and at most one one-time key of each kind; ``NOT_FOUND``, ``PREKEYS_EXPIRED``."""
+        return shelves.take(draft, call.account + u32(call.device), asker, now)
+
+    def stock(self, view: Read | Draft, account: AccountId, device: DeviceNo) -> PrekeyStock | None:
+        """What others find of a device."""
+        return shelves.stock(view, account + u32(device))
 
 
-def _offer(draft: Draft, kind: bytes, place: bytes, key: bytes) -> None:
-    name = hashlib.sha256(key).digest()
-    if draft.get(_KNOWN + place + name) is None:
-        draft.put(_KNOWN + place + name, b"")
-        draft.put(kind + place + name, key)
-
-
-def _pop(draft: Draft, prefix: bytes) -> bytes:
-    for name, key in draft.scan(prefix, limit=1):
-        draft.delete(name)
-        return key
-    return b""
+def _row(keys: Sequence[bytes], device_key: bytes, purpose: Purpose, now: Millis) -> shelves.Row:
+    try:
+        row = [(verify_one_time(key, device_key, purpose), key) for key in keys]
+    except EscrowError as error:
+        raise RefusedError(Reason.BUNDLE_INVALID, error.detail) from None
+    if any(key.not_after <= now for key, _ in row):
+        raise RefusedError(Reason.BUNDLE_INVALID, "a prekey has expired")
+    return row

@@ -6,6 +6,8 @@ so far as that shows without a secret; what it lets through wrongly, receivers c
 
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from escrow.crypto.sign import SigningKey
 from escrow.errors import Reason, RefusedError
 from escrow.ids import Millis, Party
@@ -105,15 +107,16 @@ class Relay:
             case Lookup():
                 reply = directory.lookup(draft, call)
             case GetBundle():
-                device_of(caller)
-                reply = directory.hand_out(draft, call)
+                asker, _ = device_of(caller)
+                reply = directory.hand_out(draft, asker, call, now)
             case RegisterRoute():
                 reply = routes.register(draft, *device_of(caller), call, now)
             case Submit(items=items):
                 acceptor = Acceptor(self._follower, view, self.key, self.rate)
                 reply = acceptor.submit(draft, Sender(*device_of(caller)), items, now, settled=settled)
             case Fetch():
-                reply = mailbox.fetch(draft, *device_of(caller), call, now)
+                fetched = mailbox.fetch(draft, *device_of(caller), call, now)
+                reply = replace(fetched, prekeys=directory.stock(draft, *device_of(caller)))
             case PutChunk() | GetChunk():
                 reply = self._blobs.answer(draft, caller, call, now)
             case Produce():

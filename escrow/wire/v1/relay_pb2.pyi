@@ -545,20 +545,59 @@ class FetchRequest(_message.Message):
 Global___FetchRequest: _TypeAlias = FetchRequest  # noqa: Y015
 
 @_typing.final
+class PrekeyStock(_message.Message):
+    """What others find of a device's prekeys."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNED_FIELD_NUMBER: _builtins.int
+    ONE_TIME_FIELD_NUMBER: _builtins.int
+    EC_LEFT_FIELD_NUMBER: _builtins.int
+    KEM_LEFT_FIELD_NUMBER: _builtins.int
+    signed: _builtins.int
+    """The number of the signed prekey."""
+    one_time: _builtins.int
+    """The first number of the one-time keys that were published last; 0 if none ever were."""
+    ec_left: _builtins.int
+    """How many of these are left."""
+    kem_left: _builtins.int
+    def __init__(
+        self,
+        *,
+        signed: _builtins.int = ...,
+        one_time: _builtins.int = ...,
+        ec_left: _builtins.int = ...,
+        kem_left: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ec_left", b"ec_left", "kem_left", b"kem_left", "one_time", b"one_time", "signed", b"signed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrekeyStock: _TypeAlias = PrekeyStock  # noqa: Y015
+
+@_typing.final
 class FetchResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ITEMS_FIELD_NUMBER: _builtins.int
+    PREKEYS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Delivery]: ...
+    @_builtins.property
+    def prekeys(self) -> Global___PrekeyStock:
+        """Absent if the calling device has published nothing."""
+
     def __init__(
         self,
         *,
         items: _abc.Iterable[Global___Delivery] | None = ...,
+        prekeys: Global___PrekeyStock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["prekeys", b"prekeys"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "prekeys", b"prekeys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -85,7 +85,7 @@ class RelayServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Enroll(self, request, context):
-        """Make the calling device reachable under a name, and publish its prekeys.
+        """Make the calling device reachable under a name, and publish its prekeys. Higher numbers replace lower ones.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,7 +34,7 @@ class RelayServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RelayServiceAsyncStub: ...
     Enroll: _grpc.UnaryUnaryMultiCallable[_relay_pb2.EnrollRequest, _relay_pb2.EnrollResponse]
-    """Make the calling device reachable under a name, and publish its prekeys."""
+    """Make the calling device reachable under a name, and publish its prekeys. Higher numbers replace lower ones."""
     Lookup: _grpc.UnaryUnaryMultiCallable[_relay_pb2.LookupRequest, _relay_pb2.LookupResponse]
     """The account behind a name: a convenience that proves nothing."""
     GetBundle: _grpc.UnaryUnaryMultiCallable[_relay_pb2.GetBundleRequest, _relay_pb2.GetBundleResponse]
@@ -56,7 +56,7 @@ class RelayServiceStub:
 class RelayServiceAsyncStub(RelayServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Enroll: _aio.UnaryUnaryMultiCallable[_relay_pb2.EnrollRequest, _relay_pb2.EnrollResponse]  # type: ignore[assignment]
-    """Make the calling device reachable under a name, and publish its prekeys."""
+    """Make the calling device reachable under a name, and publish its prekeys. Higher numbers replace lower ones."""
     Lookup: _aio.UnaryUnaryMultiCallable[_relay_pb2.LookupRequest, _relay_pb2.LookupResponse]  # type: ignore[assignment]
     """The account behind a name: a convenience that proves nothing."""
     GetBundle: _aio.UnaryUnaryMultiCallable[_relay_pb2.GetBundleRequest, _relay_pb2.GetBundleResponse]  # type: ignore[assignment]
@@ -81,7 +81,7 @@ class RelayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _relay_pb2.EnrollRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_relay_pb2.EnrollResponse, _abc.Awaitable[_relay_pb2.EnrollResponse]]:
-        """Make the calling device reachable under a name, and publish its prekeys."""
+        """Make the calling device reachable under a name, and publish its prekeys. Higher numbers replace lower ones."""
 
     @_abc_1.abstractmethod
     def Lookup(

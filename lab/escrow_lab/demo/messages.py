@@ -17,6 +17,8 @@ from escrow_lab.demo.workload import Message, Workload
 
 LEAD: Final = 24 * 3600
 """The deployment's clock is this many seconds ahead of the workload's, which may start at 0: keys come first."""
+LOOKS: Final = 30 * 24 * 3600
+"""Seconds after which people look for mail though none was announced: who does not for months runs out of prekeys."""
 ATTEMPTS: Final = 40
 """How often a device that could not reach its relay tries again; there is a pause before each."""
 
@@ -36,10 +38,14 @@ async def send_all(stage: Stage, work: Workload, narrator: Narrator) -> None:
     total = len(work.messages)
     narrator.say("messages-begin", f"{total} messages are on their way.", total=total)
     reading: dict[str, Awaitable[None]] = {}
+    looked = dict.fromkeys(work.users, work.messages[0].time)
     for done, message in enumerate(work.messages, start=1):
         await stage.advance_to(lab_time(message.time))
         if message.source in reading:
             await reading.pop(message.source)
+        if message.time - looked[message.target] > LOOKS:
+            await _read(stage.device(message.target), reading.pop(message.target, None))
+        looked[message.target] = message.time
         await _say(stage, stage.device(message.source), message)
         before = reading.get(message.target)
         reading[message.target] = await stage.begin(_read(stage.device(message.target), before))

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from escrow.crypto.coins import Coins
 from escrow.crypto.sign import SigningKey
 from escrow.e2ee.devices import Device as ListedDevice
 from escrow.e2ee.devices import DeviceList
@@ -17,7 +16,7 @@ from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import DeviceNo, Party
 from escrow.roles.callers import device_party
 from escrow.roles.calls import Append, Call, Found, GetBundle, GetPath, GetRecord, Lookup, Reply
-from escrow.roles.device import enrolment, monitor
+from escrow.roles.device import monitor
 from escrow.roles.device.commands import Confirm, GetSafety, GetStatus, Meet, Safety
 from escrow.roles.device.pins import Trust, changes
 from escrow.roles.device.state import ESCROW, PLAIN, save_me
@@ -59,17 +58,16 @@ def confirm(at: Phones, name: str, peer: str) -> None:
 
 def new_phone(at: Phones, name: str) -> None:
     """The same person and conversations, on a telephone with keys and a number of its own."""
-    me, node, now = at.me(name), at.device(name), at.world.now
+    me, node = at.me(name), at.device(name)
     following = at.next_list(name, 2)
     keys = IdentityKeys.make(me.keys.account, DeviceNo(2), at._drawn.to_bytes(32, "big"))
     assert following.devices == (ListedDevice.make(keys),)
     draft = at.draft(name)
     for key, _ in list(draft.scan(b"")):
-        if key.startswith((b"session/", b"prekey/", b"route/")):
+        if key.startswith((b"session/", b"prekey/", b"batch/", b"next-prekey", b"route/")):
             draft.delete(key)
     monitor.approve(draft, following)
     save_me(draft, replace(me, keys=keys, device_list=following.encode(), enrolled=False, mail=0))
-    enrolment._make_prekeys(draft, at.world.genesis, keys, now, Coins(at.coins()))
     draft.owe(Party("log"), Append((at.entry_of(name, following),)))
     at.store(name)._apply(draft.writes())
     node.party = device_party(me.keys.account, 2)

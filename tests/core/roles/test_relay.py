@@ -1,5 +1,6 @@
 """The relay's checks: every reason is provoked, and every refusal leaves the relay as it was."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -19,6 +20,7 @@ from escrow.e2ee.bundle import make_prekeys
 from escrow.encoding import number
 from escrow.errors import EscrowError, Reason
 from escrow.ids import DeviceNo, Party
+from escrow.roles.callers import device_party
 from escrow.roles.calls import (
     Append,
     DeviceEnvelope,
@@ -29,6 +31,7 @@ from escrow.roles.calls import (
     ItemResult,
     Lookup,
     PlainSend,
+    PrekeyStock,
     RegisterRoute,
     Submission,
     Submit,
@@ -552,6 +555,120 @@ def test_a_name_is_found_and_each_one_time_key_is_handed_out_once() -> None:
     assert {bundle.kem_key for bundle in bundles} == {*enrolment.kem_keys, b""}
     at.alice.ask(enrolment)
     assert at.bob.ask(GetBundle(at.alice.account, 1)).ec_key == b"", "used keys do not come back"
+
+
+def batch(phone: Phone, first: int, count: int = 3, **changes: Any) -> Enroll:
+    """A bundle and one-time keys with the numbers from ``first`` on."""
+    coins = hashlib.sha256(b"batch %d" % first).digest()
+    _, made = make_prekeys(coins, phone.keys, count, phone.town.now, [(0, bytes(32))], first_number=first)
+    enrolment: Enroll = changed(Enroll(phone.name, made.static, made.ec, made.kem), **changes)
+    return enrolment
+
+
+def handed_out(at: Scene, count: int = 9) -> list[tuple[bytes, bytes]]:
+    """All one-time keys of alice, asked for by many."""
+    bundles = [
+        at.town.ask("relay", GetBundle(at.alice.account, 1), device_party(bytes([n]) * 32, 1)) for n in range(count)
+    ]
+    return [(one.ec_key, one.kem_key) for one in bundles if one.ec_key or one.kem_key]
+
+
+@pytest.mark.spec("PRK-2")
+def test_keys_with_higher_numbers_take_the_place_of_those_before_and_lower_ones_change_nothing() -> None:
+    at = scene()
+    first, second, third = (batch(at.alice, number) for number in (1, 4, 9))
+    for call in (first, second):
+        at.alice.ask(call)
+    assert at.alice.ask(Fetch(0, 1)).prekeys == PrekeyStock(4, 4, 3, 3)
+    before = at.state()
+    for call in (first, second):
+        at.alice.ask(call)
+    assert at.state() == before
+    assert handed_out(at) == list(zip(second.ec_keys, second.kem_keys, strict=True))
+    at.alice.ask(changed(third, ec_keys=(), kem_keys=()))
+    assert at.alice.ask(Fetch(0, 1)).prekeys == PrekeyStock(9, 4, 0, 0)
+    at.alice.ask(third)
+    assert handed_out(at) == list(zip(third.ec_keys, third.kem_keys, strict=True))
+    for call in (first, second, third):
+        at.alice.ask(call)
+        assert handed_out(at) == [], "what was handed out stays gone"
+
+
+@pytest.mark.spec("PRK-2")
+def test_a_number_never_stands_for_two_keys() -> None:
+    at = scene()
+    at.alice.ask(batch(at.alice, 4))
+    taken = batch(at.alice, 2, count=4)
+    renumbered = make_prekeys(b"n" * 32, at.alice.keys, 0, at.town.now, [(0, bytes(32))], first_number=4)[1]
+    for call, reason in (
+        (changed(batch(at.alice, 4), bundle=renumbered.static), Reason.BUNDLE_INVALID),
+        (changed(batch(at.alice, 9), ec_keys=taken.ec_keys, kem_keys=batch(at.alice, 9).kem_keys),
+         Reason.BUNDLE_INVALID),
+        (changed(batch(at.alice, 9), ec_keys=batch(at.alice, 9).ec_keys[::-1]), Reason.MALFORMED),
+        (changed(batch(at.alice, 9), kem_keys=batch(at.alice, 9).kem_keys[:1] * 2), Reason.MALFORMED),
+    ):  # fmt: skip
+        before = at.state()
+        with pytest.raises(EscrowError) as caught:
+            at.alice.ask(call)
+        assert caught.value.reason is reason
+        assert at.state() == before
+
+
+@pytest.mark.spec("PRK-1")
+def test_one_time_keys_that_their_device_did_not_sign_or_that_expired_are_not_taken() -> None:
+    at = scene()
+    good, bobs = batch(at.alice, 1), batch(at.bob, 1)
+    _, old = make_prekeys(b"o" * 32, at.alice.keys, 1, at.town.now, [], lifetime=0)
+    for change in (
+        {"ec_keys": bobs.ec_keys},
+        {"kem_keys": bobs.kem_keys},
+        {"ec_keys": good.kem_keys},
+        {"kem_keys": good.ec_keys},
+        {"ec_keys": (good.ec_keys[0][:-1],)},
+        {"ec_keys": (b"",)},
+        {"ec_keys": old.ec},
+        {"kem_keys": old.kem},
+        {"bundle": old.static},
+    ):
+        before = at.state()
+        with pytest.raises(EscrowError) as caught:
+            at.alice.ask(changed(good, **change))
+        assert caught.value.reason is Reason.BUNDLE_INVALID
+        assert at.state() == before
+    at.alice.ask(good)
+
+
+@pytest.mark.spec("PRK-3")
+def test_one_time_keys_that_have_expired_are_passed_over() -> None:
+    at = scene()
+    long = batch(at.alice, 1, count=0)
+    short = make_prekeys(b"s" * 32, at.alice.keys, 2, at.town.now, [], first_number=2, lifetime=HOUR)[1]
+    fresh = make_prekeys(b"f" * 32, at.alice.keys, 1, at.town.now, [], first_number=4)[1]
+    at.alice.ask(changed(long, ec_keys=short.ec + fresh.ec, kem_keys=short.kem + fresh.kem))
+    at.town.advance(HOUR)
+    assert handed_out(at) == [(fresh.ec[0], fresh.kem[0])]
+    assert at.alice.ask(Fetch(0, 1)).prekeys == PrekeyStock(1, 2, 0, 0)
+
+
+def test_what_is_kept_of_prekeys_does_not_grow_with_their_number() -> None:
+    at = scene()
+
+    def kept() -> int:
+        places = (b"bundle/", b"prekey", b"share/")
+        return sum(key.startswith(places) for key in at.state()[0])
+
+    sizes = []
+    for first in range(1, 30, 3):
+        at.alice.ask(batch(at.alice, first))
+        handed_out(at)
+        at.town.advance(DAY)
+        sizes.append(kept())
+    assert len(set(sizes)) == 1
+
+
+def test_whoever_has_published_nothing_is_told_so() -> None:
+    at = scene()
+    assert at.alice.ask(Fetch(0, 1)).prekeys is None
 
 
 def test_enrolment_needs_a_logged_device_a_free_name_and_an_own_bundle() -> None:
