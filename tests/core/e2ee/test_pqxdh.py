@@ -1,7 +1,9 @@
+import hashlib
+
 import pytest
 from msgspec.structs import replace
 
-from escrow.crypto.kem import MlKemKey
+from escrow.crypto.kem import MlKemKey, SeededKem
 from escrow.e2ee.bundle import Bundle, Prekey, StaticBundle, VerifiedBundle, make_prekeys
 from escrow.e2ee.keys import Purpose
 from escrow.e2ee.pqxdh import Initial, SessionSecret, Used, initiate, respond
@@ -156,7 +158,52 @@ def test_prekeys_of_two_bundles_are_not_mixed() -> None:
     assert caught.value.reason is Reason.PREKEY_UNKNOWN
 
 
-@pytest.mark.parametrize("low", [bytes(32), b"\x01" + bytes(31)])
+def test_an_equal_secret_under_another_kem_key_gives_no_session() -> None:
+    """Re-encapsulation at its strongest: two KEM keys give one secret, since they are one key under two numbers. What
+    is bound beside the secret keeps them apart.
+    """
+    first = BOB.secrets.find(Purpose.KEM_ONE_TIME, 1)
+    assert first is not None
+    twin = replace(first, number=2, published=hashlib.sha256(b"twin").digest())
+    both = replace(BOB.secrets, keys=(*BOB.secrets.without([(Purpose.KEM_ONE_TIME, 2)]).keys, twin))
+    initial, mine = begin()
+    assert respond(BOB.keys, both.find, initial)[0].root == mine.root
+    moved = replace(Initial.decode(initial), kem=2).encode()
+    assert respond(BOB.keys, both.find, moved)[0].root != mine.root
+
+
+def test_the_kem_binds_its_key_so_that_equal_coins_give_unequal_secrets() -> None:
+    """What keeps the compromise of one KEM prekey from reaching the others (Bhargavan et al. 2024)."""
+    keys = [BOB.verified(kem=one).kem.public for one in (True, False)]
+    secrets = {SeededKem(bytes).encapsulate(key)[1] for key in keys}
+    assert len(secrets) == len(keys)
+
+
+def test_a_bundle_that_was_replaced_begins_nothing_once_its_keys_are_erased() -> None:
+    """A signature is stale when its key is gone: the relay may still show it, and nobody answers."""
+    secrets, published = make_prekeys(coins("next"), BOB.keys, 1, NOW, SUPPORTED, first_number=7)
+    stale, mine = begin(Bundle(BOB.published.static).verify(BOB.identity.signing, NOW))
+    with pytest.raises(RefusedError) as caught:
+        respond(BOB.keys, secrets.find, stale)
+    assert caught.value.reason is Reason.PREKEY_UNKNOWN
+    renumbered = replace(Initial.decode(stale), signed=7, kem=7).encode()
+    assert respond(BOB.keys, secrets.find, renumbered)[0].root != mine.root
+    assert published.static != BOB.published.static
+
+
+LOW_ORDER = [
+    0,
+    1,
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823,
+    2**255 - 20,
+    2**255 - 19,
+    2**255 - 18,
+]
+"""The u-coordinates of small order, canonical and not (D. J. Bernstein's page on Curve25519)."""
+
+
+@pytest.mark.parametrize("low", [one.to_bytes(32, "little") for one in LOW_ORDER])
 def test_keys_of_low_order_are_refused_on_both_sides(low: bytes) -> None:
     for changed in (
         replace(BOB.verified(), identity=replace(BOB.identity, dh=low)),
