@@ -109,13 +109,13 @@ def test_what_a_warrant_opens_is_what_was_shown(census: Census, key: bytes, file
     for device in (at.bob, at.alice):
         at.world.run(device, Sync())
     at.pass_time(60 * MINUTE)
-    at.warrant_id = at.apply()
-    at.sign("issuer", ISSUERS[0])
-    at.sign("approver", APPROVERS[0])
+    warrant_id = at.apply()
+    at.sign("issuer", ISSUERS[0], warrant_id)
+    at.sign("approver", APPROVERS[0], warrant_id)
     at.settle()
     at.pass_time(2 * MINUTE)
-    at.execute()
-    recovered = {item.body_id: item for item in at.world.run(at.agency, GetOpened(at.warrant_id)).items}
+    at.execute(warrant_id)
+    recovered = {item.body_id: item for item in at.world.run(at.agency, GetOpened(warrant_id)).items}
     bob = at.account(at.bob)
     shown = {one.body_id: one for one in at.world.run(at.alice, GetInbox(0)).messages if one.sender == bob}
     assert recovered.keys() == shown.keys()

@@ -1,6 +1,6 @@
 """Files between people, and under a warrant: the same bytes for the receiver and the agency, and nothing for others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,12 @@ RELAY = Party("relay")
 
 
 @pytest.fixture
-def at() -> Scene:
-    at = scene().rewind("said")
-    at.world.network.on_call = lambda _origin, _to, call: call
-    at.world.network.on_reply = lambda _origin, _to, _call, reply: reply
-    return at
+def at() -> Iterator[Scene]:
+    """What Bob and Alice have said, and at the end an honest network and good generators for those who come next."""
+    at, network, entropy = scene().rewind("said"), scene().world.network, scene().bob._entropy
+    on_call, on_reply = network.on_call, network.on_reply
+    yield at
+    network.on_call, network.on_reply, at.bob._entropy = on_call, on_reply, entropy
 
 
 def asking(at: Scene, node: Node) -> Callable[[Call], Any]:
@@ -232,13 +233,13 @@ def test_a_stuck_generator_gives_no_two_files_one_key(at: Scene, tmp_path: Path)
 def opened(at: Scene) -> list[OpenedItem]:
     """File, sign and execute a warrant on Bob, for all that has been said."""
     at.pass_time(60 * MINUTE)
-    at.warrant_id = at.apply()
-    at.sign("issuer", ISSUERS[0])
-    at.sign("approver", APPROVERS[0])
+    warrant_id = at.apply()
+    at.sign("issuer", ISSUERS[0], warrant_id)
+    at.sign("approver", APPROVERS[0], warrant_id)
     at.settle()
     at.pass_time(2 * MINUTE)
-    at.execute()
-    items: list[OpenedItem] = list(at.world.run(at.agency, GetOpened(at.warrant_id)).items)
+    at.execute(warrant_id)
+    items: list[OpenedItem] = list(at.world.run(at.agency, GetOpened(warrant_id)).items)
     return items
 
 
