@@ -268,13 +268,11 @@ def show_watched(out: Output, watched: "Watched") -> None:
     """How far the log was read for devices of this account that nobody here knows of."""
     found = [f"{watched.ghosts} unknown lists of your devices FOUND"] if watched.ghosts else []
     found += [f"{watched.omitted} lists of your devices MISSING"] if watched.omitted else []
-    verdict = ", ".join(found) or "nothing unknown about your devices"
-    until = (
-        f"the log up to {moment(watched.time_ms)}, {watched.size} entries" if watched.size else "nothing of the log yet"
-    )
+    verdict = ", ".join(found) or "no devices of yours that you do not know"
+    until = f"up to {moment(watched.time_ms)}, {watched.size} entries" if watched.size else "not read yet"
     out.data(
         "watched",
-        f"read {until}: {verdict}",
+        f"the log, {until}: {verdict}",
         entries=watched.size,
         time=watched.time_ms,
         ghosts=watched.ghosts,
