@@ -181,6 +181,7 @@ def status(folder: Path, keys: "Keys", *, as_json: bool) -> None:
         accepted=now.accepted,
         refused=list(now.refused),
         deferred=list(now.deferred),
+        overdue=now.overdue,
     )
     for conversation in now.conversations:
         _describe(out, conversation)

@@ -93,7 +93,10 @@ class Record(Reply, frozen=True):
 
 
 class GetRecord(Call, frozen=True):
-    """The newest entry of ``entry_type`` about ``subject`` within the first ``size`` entries (NOT_FOUND)."""
+    """The newest entry of ``entry_type`` about ``subject`` within the first ``size`` entries (NOT_FOUND).
+
+    An account is the subject of its device lists; followed by a version (u64), of that one list.
+    """
 
     answer = Record
     durable = False
@@ -109,6 +112,21 @@ class GetPath(Call, frozen=True):
     durable = False
     index: int
     size: int
+
+
+class Dating(Reply, frozen=True):
+    """Two checkpoints under a quorum: the last without the entry (empty: there was none), and the first with it."""
+
+    before: bytes
+    first: bytes
+
+
+class GetDating(Call, frozen=True):
+    """When the entry at ``index`` was logged (NOT_FOUND: it is under no checkpoint yet)."""
+
+    answer = Dating
+    durable = False
+    index: int
 
 
 class Cosigned(Reply, frozen=True):
@@ -341,6 +359,24 @@ class GetChunk(Call, frozen=True):
     index: int
 
 
+class IngestPaths(Reply, frozen=True):
+    """For each place asked for, in order, its inclusion path: the 32-byte hashes one after the other."""
+
+    paths: tuple[bytes, ...]
+
+
+class GetIngestPaths(Call, frozen=True):
+    """Where receipts stand in the relay's ingest tree of ``size``: paths of up to 256 ``places`` (``ingest_seq``).
+
+    Refused for a size that the tree never had (NOT_FOUND) and a place beyond it (NOT_LOGGED).
+    """
+
+    answer = IngestPaths
+    durable = False
+    size: int
+    places: tuple[int, ...]
+
+
 class Produced(Reply, frozen=True):
     """Items in scope (``escrow.warrant.request.Item`` bytes) and where to go on (0: that was all)."""
 
@@ -467,8 +503,8 @@ class GetCase(Call, frozen=True):
 
 
 AnyCall = (
-    Append | GetHead | GetUpdate | GetRecord | GetPath | AddCheckpoint
-    | Enroll | Lookup | GetBundle | RegisterRoute | Submit | Fetch | PutChunk | GetChunk | Produce
+    Append | GetHead | GetUpdate | GetRecord | GetPath | GetDating | AddCheckpoint
+    | Enroll | Lookup | GetBundle | RegisterRoute | Submit | Fetch | PutChunk | GetChunk | GetIngestPaths | Produce
     | DeliverDealing | Release | GetCommittee | DeliverOrder
     | Apply | SignCase | CancelCase | GetCase
 )  # fmt: skip

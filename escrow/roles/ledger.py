@@ -50,7 +50,9 @@ _SUBJECTS = {
     EntryType.WARRANT_SEALED: _SEAL,
     EntryType.INGEST_ROOT: _INGEST,
 }
-"""What can be looked up: by account, policy hash and period (u64), committee key hash, seal tag, relay key."""
+"""What can be looked up: by account, or account and version (u64); policy hash and period (u64); committee key hash;
+seal tag; relay key.
+"""
 
 
 class Filed(Struct, frozen=True):

@@ -2,21 +2,23 @@
 
 The head is a checkpoint under a quorum of witnesses, consistent with every head seen before. Records are entries
 with an inclusion proof under the head; logged is not yet authorised, so what has no authority is not kept.
-Freshness is not proved by inclusion: a log may serve an old device list, which the account's own audits notice. Every
-question has an end: one that was in vain is asked again only after ``hope_again``.
+Freshness is not proved by inclusion: a log may serve an old device list, which the account's own audits notice, or keep
+an ingest root back, which whoever follows the whole log notices. Every question has an end: one that was in vain is
+asked again only after ``hope_again``.
 """
 
 from dataclasses import dataclass
 
 from msgspec import Struct
 
+from escrow.capsule.receipt import IngestRoot
 from escrow.committee.documents import CommitteeKey, ShareGeneration
 from escrow.e2ee.devices import DeviceList
 from escrow.encoding import number, u16, u64
 from escrow.errors import EscrowError, Kind, Reason, RefusedError
 from escrow.ids import AccountId, Millis, Party
 from escrow.roles.authorised import check_committee_key, check_generation
-from escrow.roles.calls import GetHead, GetRecord, Head, Record
+from escrow.roles.calls import Dating, GetDating, GetHead, GetRecord, Head, Record
 from escrow.roles.machine import Answered, Draft, Read, Todo
 from escrow.roles.state import pack, unpack
 from escrow.tlog.entry import Entry, EntryType
@@ -28,23 +30,37 @@ LOG = Party("log")
 _HEAD = b"view/head"
 _RECORD = b"view/record/"
 _ABSENT = b"view/absent/"
+_NONE = b"view/none/"
+_DATES = b"view/dates/"
 
 
 class SeenHead(Struct, frozen=True):
-    """The newest head: its size, 32-byte root, median witness time in ms, and what our clock said when it came."""
+    """The newest head: its size, 32-byte root, median witness time in ms, and what our clock said when it came.
+
+    ``count`` says how many heads there have been; see ``LightView.next_head``.
+    """
 
     size: int
     root: bytes
     time_ms: int
     seen_ms: int
+    count: int
 
 
 class SeenRecord(Struct, frozen=True):
-    """An entry, its place in the log, and the size of the tree in which it was shown to be the newest."""
+    """An entry, its place in the log, and size and time of the last head under which it was shown to be the newest."""
 
     index: int
     entry: bytes
     size: int
+    shown_ms: int
+
+
+class Dates(Struct, frozen=True):
+    """When an entry was logged: after one time and by another (ms), on the word of a quorum of witnesses."""
+
+    after_ms: int
+    by_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +91,17 @@ class LightView:
             head = self.head(draft)
             draft.owe(LOG, GetHead(head.size if head else 0, max(0, fresh_after)))
 
+    def keep_up(self, draft: Draft, now: Millis) -> None:
+        """Owe the question for a newer head if the one that we have is not fresh."""
+        head, fresh = self.head(draft), now - self.genesis.fresh_ms
+        if head is None or head.time_ms < fresh:
+            self.refresh(draft, fresh)
+
+    def next_head(self, view: Draft) -> int:
+        """The ``count`` of the first head that will have been asked for after this moment."""
+        head = self.head(view)
+        return 1 + (head.count if head else 0) + len(view.owed(GetHead))
+
     # -- records ------------------------------------------------------------------------------
 
     def want(self, draft: Draft, entry_type: EntryType, subject: bytes) -> None:
@@ -93,8 +120,8 @@ class LightView:
 
     def is_newest(self, view: Read | Draft, entry_type: EntryType, subject: bytes) -> bool:
         """Whether the record we have was shown to be the newest under the head that we have."""
-        head, data = self.head(view), view.get(_RECORD + _key(entry_type, subject))
-        return head is not None and data is not None and unpack(data, SeenRecord).size == head.size
+        head, seen = self.head(view), self.seen(view, entry_type, subject)
+        return head is not None and seen is not None and seen.size == head.size
 
     def want_newer(self, draft: Draft, entry_type: EntryType, subject: bytes, now: Millis) -> None:
         """What we have is not enough: owe the question for what a newer head may hold, once."""
@@ -106,15 +133,45 @@ class LightView:
         else:
             self.want(draft, entry_type, subject)
 
+    def want_as_of(self, draft: Draft, entry_type: EntryType, subject: bytes, at: int) -> None:
+        """Owe the question for the newest record of ``at`` (ms) or later."""
+        head = self.head(draft)
+        if head is None or head.time_ms < at:
+            self.refresh(draft, at)
+        else:
+            self.want(draft, entry_type, subject)
+
+    def is_of(self, view: Read | Draft, entry_type: EntryType, subject: bytes, at: int) -> bool:
+        """Whether the record that we have was shown to be the newest of ``at`` (ms) or later."""
+        head, seen = self.head(view), self.seen(view, entry_type, subject)
+        if head is None or seen is None:
+            return False
+        return (head.time_ms if seen.size == head.size else seen.shown_ms) >= at
+
+    def is_absent(self, view: Read | Draft, entry_type: EntryType, subject: bytes) -> bool:
+        """Whether the log has said that under the head that we have there is no such record."""
+        head, data = self.head(view), view.get(_NONE + _key(entry_type, subject))
+        return head is not None and data is not None and number(data) == head.size
+
     def hope_again(self, draft: Draft) -> None:
         """Forget which questions were in vain: the next ``want`` or ``refresh`` asks again."""
         for key, _ in list(draft.scan(_ABSENT)):
             draft.delete(key)
 
+    def seen(self, view: Read | Draft, entry_type: EntryType, subject: bytes) -> SeenRecord | None:
+        """The newest entry of this type about ``subject`` that was proved to us, and what we know of its time."""
+        data = view.get(_RECORD + _key(entry_type, subject))
+        return None if data is None else unpack(data, SeenRecord)
+
     def record(self, view: Read | Draft, entry_type: EntryType, subject: bytes) -> Entry | None:
         """The newest entry of this type about ``subject`` that was proved to us."""
-        data = view.get(_RECORD + _key(entry_type, subject))
-        return None if data is None else Entry.decode(unpack(data, SeenRecord).entry)
+        seen = self.seen(view, entry_type, subject)
+        return None if seen is None else Entry.decode(seen.entry)
+
+    def ingest_root(self, view: Read | Draft) -> IngestRoot | None:
+        """The newest root over the relay's receipts, if one was proved to us."""
+        entry = self.record(view, EntryType.INGEST_ROOT, self.genesis.relay.public)
+        return None if entry is None else IngestRoot.decode(entry.payload)
 
     def committee_key(self, view: Read | Draft, period: int) -> CommitteeKey | None:
         """The committee key of ``period`` of the policy in force, authorised, if it was proved to us."""
@@ -134,6 +191,21 @@ class LightView:
             return None
         return DeviceList.decode(entry.payload)
 
+    # -- when it was logged -------------------------------------------------------------------
+
+    def dates(self, view: Read | Draft, index: int) -> Dates | None:
+        """When the entry at ``index`` was logged, if that was shown to us."""
+        data = view.get(_DATES + u64(index))
+        return None if data is None else unpack(data, Dates)
+
+    def want_dates(self, draft: Draft, index: int) -> None:
+        """Owe the question when the entry at ``index`` was logged, unless it is owed or was just in vain."""
+        question = GetDating(index)
+        if draft.get(_ABSENT + _DATES + u64(index)) is None and question not in [
+            todo.call for todo in draft.owed(GetDating)
+        ]:
+            draft.owe(LOG, question)
+
     # -- answers ------------------------------------------------------------------------------
 
     def on_answer(self, draft: Draft, event: Answered, now: Millis) -> bool:
@@ -148,11 +220,15 @@ class LightView:
             case GetRecord() as call, Record() as reply:
                 self._on_record(draft, call, reply)
             case GetRecord() as call, EscrowError() as error if error.reason.kind is Kind.NOT_FOUND:
-                first = draft.get(_ABSENT + _key(call.entry_type, call.subject)) is None
+                key = _key(call.entry_type, call.subject)
+                first = draft.get(_ABSENT + key) is None
                 self.give_up(draft, event.todo)
+                draft.put(_NONE + key, u64(call.size))
                 if first:
                     self.refresh(draft, now - self.genesis.fresh_ms // 2)
-            case ((GetHead() | GetRecord()), _):
+            case GetDating() as call, Dating() as reply:
+                self._on_dating(draft, call, reply)
+            case ((GetHead() | GetRecord() | GetDating()), _):
                 self.give_up(draft, event.todo)
             case _:
                 return False
@@ -166,6 +242,8 @@ class LightView:
                 draft.put(_ABSENT, b"")
             case GetRecord() as call:
                 draft.put(_ABSENT + _key(call.entry_type, call.subject), u64(call.size))
+            case GetDating() as call:
+                draft.put(_ABSENT + _DATES + u64(call.index), b"")
         draft.settle(todo)
 
     def _on_head(self, draft: Draft, call: GetHead, reply: Head, now: Millis) -> None:
@@ -174,7 +252,7 @@ class LightView:
         if old is not None and old.size:
             verify_consistency(old.size, old.root, new.size, new.root, reply.proof)
         time_ms = max(new.time_ms, old.time_ms if old else 0)
-        draft.put(_HEAD, pack(SeenHead(new.size, new.root, time_ms, now)))
+        draft.put(_HEAD, pack(SeenHead(new.size, new.root, time_ms, now, 1 + (old.count if old else 0))))
         if new.time_ms < call.fresh_after or self.trouble(draft, now) is not None:
             draft.put(_ABSENT, b"")  # asking at once for a better one would go on for ever
 
@@ -186,11 +264,23 @@ class LightView:
         verify_inclusion(entry.leaf_hash(), reply.index, head.size, reply.path, head.root)
         entry.verify(self.genesis.log.origin)
         self._check_authority(call, entry)
-        key = _RECORD + _key(call.entry_type, call.subject)
-        known = draft.get(key)
+        known = self.seen(draft, EntryType(call.entry_type), call.subject)
         if known is not None:
-            _check_onward(unpack(known, SeenRecord), reply.index, entry)
-        draft.put(key, pack(SeenRecord(reply.index, reply.entry, head.size)))
+            _check_onward(known, reply.index, entry)
+        seen = pack(SeenRecord(reply.index, reply.entry, head.size, head.time_ms))
+        draft.put(_RECORD + _key(call.entry_type, call.subject), seen)
+        if entry.type is EntryType.DEVICE_LIST and (known is None or known.index != reply.index):
+            devices = DeviceList.decode(entry.payload)
+            draft.put(_RECORD + _key(entry.type, version_subject(devices.account, devices.version)), seen)
+
+    def _on_dating(self, draft: Draft, call: GetDating, reply: Dating) -> None:
+        """No witness cosigns a smaller tree than before: what the one lacks and the other has, came between them."""
+        key, rule = self.genesis.log_key, self.genesis.witness_rule
+        first = verify_head(reply.first, key, rule)
+        before = verify_head(reply.before, key, rule) if reply.before else None
+        if not (before.size if before else 0) <= call.index < first.size:
+            raise RefusedError(Reason.NOT_LOGGED, "the log shows checkpoints that are not around the entry")
+        draft.put(_DATES + u64(call.index), pack(Dates(before.time_ms if before else 0, first.time_ms)))
 
     def _check_authority(self, call: GetRecord, entry: Entry) -> None:
         """An entry is kept if it is of the type and about the subject that was asked for, and counts."""
@@ -198,13 +288,17 @@ class LightView:
             raise RefusedError(Reason.NOT_LOGGED, "the log shows another entry than it was asked for")
         match entry.type:
             case EntryType.DEVICE_LIST:
-                about: bytes = DeviceList.decode(entry.payload).account
+                devices = DeviceList.decode(entry.payload)
+                versioned = len(call.subject) > len(devices.account)
+                about = version_subject(devices.account, devices.version) if versioned else devices.account
             case EntryType.COMMITTEE_KEY:
                 period = number(call.subject[-8:])
                 check_committee_key(self.genesis, period, entry.payload)
                 about = committee_subject(self.genesis, period)
             case EntryType.SHARE_GENERATION:
                 about = ShareGeneration.decode(entry.payload).committee_key_hash
+            case EntryType.INGEST_ROOT:
+                about = IngestRoot.decode(entry.payload).relay
             case _:
                 return
         if about != call.subject:
@@ -229,6 +323,11 @@ def _check_onward(seen: SeenRecord, index: int, entry: Entry) -> None:
 def committee_subject(genesis: Genesis, period: int) -> bytes:
     """Under which subject the log files the committee key of ``period``."""
     return genesis.policy.hash + u64(period)
+
+
+def version_subject(account: AccountId, version: int) -> bytes:
+    """Under which subject the log finds one version of an account's device list; the account alone is the newest."""
+    return account + u64(version)
 
 
 def _key(entry_type: int, subject: bytes) -> bytes:

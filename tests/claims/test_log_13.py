@@ -86,7 +86,7 @@ def test_the_owner_reads_the_tree_that_others_are_shown(census: Census, root: by
     known = progress(draft)
     question = GetUpdate(known.size, 0, 1)
     page: Update = at.world.ask("log", question)
-    draft.put(b"view/head", pack(SeenHead(known.size + 1, root, now, now)))
+    draft.put(b"view/head", pack(SeenHead(known.size + 1, root, now, now, 1)))
     with pytest.raises(IntegrityError, match="LOG_INCONSISTENT"):
         Monitor(LightView(at.world.genesis)).on_update(draft, question, page, now)
     assert progress(draft) == known

@@ -16,7 +16,10 @@ from tests.claims.keygen import coins
 from tests.claims.measures import Census, effort
 from tests.claims.postmen import Letter
 from tests.core.crypto.draws import flip
-from tests.core.roles.scene import scene
+from tests.core.roles.phones import friends
+from tests.core.roles.scene import MINUTE, scene
+
+FRESH_MS = 10 * MINUTE
 
 pytestmark = pytest.mark.claim("MSG-13")
 
@@ -77,3 +80,32 @@ def test_an_honest_letter_arrives(census: Census) -> None:
 def statement(item: EscrowSend) -> SignedContent:
     root = env_root([(each.account, each.device, each.envelope) for each in item.envelopes])
     return SignedContent(label_hash(item.label), cap_hash(1, item.capsule), 0, body_id(item.body), root)
+
+
+@effort(0.2)
+@given(st.integers(-600, 600), st.booleans())
+def test_a_removed_device_signs_nothing_more_even_where_the_relay_takes_it(
+    census: Census, minutes: int, heard: bool
+) -> None:
+    """What it signed before stays good. In the first ten minutes the relay itself may not have heard of it."""
+    at = friends()
+    at.reset()
+    early = at.craft("before it was stolen")
+    at.world.advance(max(0, -minutes) * MINUTE)
+    at.relist("alice", at.new_keys("alice", 2))
+    if heard:
+        at.world.advance(FRESH_MS + MINUTE)
+        at.send("bob", "carol", "this brings a newer head")
+    at.world.advance(max(0, minutes) * MINUTE)
+    at.deliver("bob", early if minutes < 0 else at.craft("after it was stolen"))
+    at.sync("bob")
+    late = minutes > 10 or (minutes >= 0 and heard)
+    shown = at.texts("bob")[-1] in {"before it was stolen", "after it was stolen"}
+    assert at.accused("bob") == [], "nobody is blamed"
+    if late:
+        assert not shown
+        assert at.status("bob").deferred == ("DEVICE_UNKNOWN",)
+        census("removed")
+    elif minutes < 0:
+        assert shown
+        census("accepted")

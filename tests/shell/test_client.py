@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from escrow.errors import Kind, Reason
+from escrow.ids import Party
 from escrow.store.sqlite import SqliteStore
 from escrow_client.api import Deployment, Messenger, Profile
-from tests.shell.deployed import Deployed
+from tests.shell.deployed import DAY, Deployed
 from tests.shell.people import Command, MakeUser, Said, User
 
 # One worker runs them all: the deployment that they share is dear to start.
@@ -54,6 +55,28 @@ def test_json_lines_say_the_same_to_programs(user: MakeUser) -> None:
     assert "\x1b" not in shown
     (conversation,) = bob.chat("status", "--json").only("conversation")
     assert (conversation["mode"], conversation["peer_name"]) == ("escrowed", alice.name)
+
+
+def test_both_ends_look_for_their_receipts_once_the_promised_time_is_over(user: MakeUser, deployment: Deployed) -> None:
+    def lookups() -> list[str]:
+        """How the relay has answered questions about receipts so far."""
+        log = deployment.home.part_folder(Party("relay")) / "log.jsonl"
+        calls = [json.loads(line) for line in log.read_text().splitlines()]
+        return [call["outcome"] for call in calls if call.get("method") == "GetIngestPaths"]
+
+    alice, bob = user("alice"), user("bob")
+    alice.chat("send", bob.name, "on the record", "--escrow")
+    bob.chat("recv")
+    before = len(lookups())
+    alice.chat("recv")
+    assert len(lookups()) == before, "it is not time yet"
+    deployment.advance(2 * DAY)
+    for person in (alice, bob):
+        person.chat("recv")
+        status = person.chat("status", "--json")
+        assert status.only("status")[0]["overdue"] == 0
+        assert status.only("alarm") == []
+    assert lookups()[before:] == ["OK", "OK"]
 
 
 def test_a_text_may_come_from_standard_input(user: MakeUser, monkeypatch: pytest.MonkeyPatch) -> None:

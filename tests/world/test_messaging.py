@@ -240,7 +240,7 @@ def test_no_seed_and_no_message_key_is_ever_written_to_a_disk(at: Phones) -> Non
         (item,) = at.waiting("bob")
         assert item.escrow is not None
         receiver, draft = Receiver(at.world.genesis, LightView(at.world.genesis)), at.draft("bob")
-        checked = receiver.check_public(draft, item.escrow, at.world.now)
+        checked = receiver.check_public(draft, item.escrow, 0, at.world.now)
         opened = receiver.unseal(draft, checked.sender, ESCROW, item.escrow.envelope, at.world.now)
         seed = EnvelopeContent.decode(opened).seed
         assert seed is not None
@@ -275,11 +275,12 @@ def test_relay_and_agency_with_the_chain_key_cannot_write_in_alices_name(at: Pho
     (item,) = at.waiting("bob")
     assert item.escrow is not None
     receiver, draft = Receiver(at.world.genesis, LightView(at.world.genesis)), at.draft("bob")
-    checked = receiver.check_public(draft, item.escrow, at.world.now)
+    checked = receiver.check_public(draft, item.escrow, 0, at.world.now)
     opened = receiver.unseal(draft, checked.sender, ESCROW, item.escrow.envelope, at.world.now)
     seed = EnvelopeContent.decode(opened).seed
     assert seed is not None
     at.deliver("bob", _forge(at, item.escrow, seed))
+    at.sync("bob")
     assert at.alarms("bob") == [("SIGNATURE_INVALID", ("relay",))]
     at.deliver("bob", item.escrow)
     assert at.texts("bob")[-1] == "I deny", "the honest one has lost nothing"
@@ -309,6 +310,22 @@ def test_what_is_not_known_yet_delays_a_message_and_loses_nothing(strangers: Pho
     at.sync("bob")
     assert sorted(at.texts("bob")) == ["0", "1"]
     assert at.status("bob").deferred == ()
+
+
+def test_a_phone_that_was_lost_and_struck_off_leaves_its_mail_and_sends_no_more(at: Phones) -> None:
+    """Its owner has a new one; the honest relay refuses the old one, and where it does not, its receivers do."""
+    at.send("alice", "bob", "sent before it was lost")
+    at.world.advance(HOUR)
+    at.relist("alice", at.new_keys("alice", 2))
+    at.world.advance(HOUR)
+    at.send("alice", "bob", "a thief, through the honest relay")
+    assert at.status("alice").refused, "it does not even know whom else to write to"
+    at.deliver("bob", *(item.escrow for item in at.waiting("bob") if item.escrow))
+    at.deliver("bob", at.craft("a thief, with the relay's help"))
+    at.sync("bob")
+    assert at.texts("bob")[-1] == "sent before it was lost"
+    assert at.status("bob").deferred == ("DEVICE_UNKNOWN",)
+    assert at.accused("bob") == []
 
 
 def test_both_may_begin_at_once(strangers: Phones) -> None:

@@ -152,7 +152,10 @@ class Watched(Struct, frozen=True):
 
 
 class Status(Reply, frozen=True):
-    """This device: what it is, its conversations, what waits (``waiting`` says for what) and what was refused."""
+    """This device: what it is, its conversations, what waits (``waiting`` says for what) and what was refused.
+
+    ``overdue``: receipts whose promised time is over and about which the relay gives no answer.
+    """
 
     account: bytes
     name: str
@@ -166,6 +169,7 @@ class Status(Reply, frozen=True):
     alarms: tuple[Alarm, ...]
     waiting: tuple[str, ...]
     watched: Watched
+    overdue: int
 
 
 class GetStatus(Call, frozen=True):

@@ -65,9 +65,10 @@ def device_list(draft: Draft, view: LightView, account: AccountId, now: Millis) 
 def sender_identity(
     draft: Draft, view: LightView, account: AccountId, device: int, now: Millis
 ) -> tuple[Identity, str]:
-    """The logged identity of a device that wrote to us, and its account's name; ``DEVICE_UNKNOWN``, deferred.
+    """The logged identity of a device that wrote to us without escrow, and its account's name; or ``DEVICE_UNKNOWN``.
 
-    Other keys than the pinned ones may speak, since their account has signed them. Nothing is sent to them.
+    Such a message proves no time, so the newest list that we know decides; what it lacks is deferred. Other keys than
+    the pinned ones may speak, since their account has signed them. Nothing is sent to them.
     """
     logged = view.device_list(draft, account)
     if logged is None:

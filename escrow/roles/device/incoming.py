@@ -11,7 +11,8 @@ from escrow.e2ee.keys import Identity
 from escrow.encoding import expect, u64
 from escrow.errors import DeferredError, MalformedError, RefusedError
 from escrow.ids import AccountId, Millis
-from escrow.roles.calls import Delivery, EscrowDelivery, Fetch, Fetched, PlainDelivery
+from escrow.roles.calls import EscrowDelivery, Fetch, Fetched, PlainDelivery
+from escrow.roles.device.audit import Audit, SignedReceipt
 from escrow.roles.device.blame import NOBODY, culprits_of
 from escrow.roles.device.directory import RELAY, sender_identity
 from escrow.roles.device.receiving import Receiver
@@ -56,9 +57,10 @@ class Incoming:
         if any(one >= other for one, other in pairwise(bounds)):
             raise MalformedError("a page of the mailbox is in order and begins where it was asked to")
         news = [item for item in reply.items if item.number >= load_me(draft).mail]
+        since = self.receiver.view.next_head(draft)
         for item in news:
             save_me(draft, replace(load_me(draft), mail=item.number + 1))
-            self._take(draft, Deferred(item, b"", ""), now)
+            self._take(draft, Deferred(item, b"", "", since), now)
         if news:
             self.fetch(draft)
 
@@ -72,7 +74,7 @@ class Incoming:
         place, opened, name = b"deferred/" + u64(item.delivery.number), item.opened, b""
         attempt = Draft(draft)
         try:
-            letter = self._letter(attempt, item.delivery, now)
+            letter = self._letter(attempt, item, now)
             name = letter.name
             # SPEC RCV-11: what was opened and settled is dropped when it comes again.
             if draft.get(b"settled/" + name) is not None:
@@ -85,7 +87,7 @@ class Incoming:
             shown = letter.show(attempt, opened)
         except DeferredError as wait:
             draft.absorb(attempt)  # it holds the question for what is missing
-            draft.put(place, pack(Deferred(item.delivery, opened, wait.reason.name)))
+            draft.put(place, pack(Deferred(item.delivery, opened, wait.reason.name, item.since)))
             return
         except (MalformedError, RefusedError) as error:
             culprits = culprits_of(error.reason) if item.delivery.escrow else NOBODY
@@ -97,20 +99,23 @@ class Incoming:
             draft.put(b"settled/" + name, b"")
         draft.delete(place)
 
-    def _letter(self, draft: Draft, delivery: Delivery, now: Millis) -> Letter:
-        match delivery.escrow, delivery.plain:
+    def _letter(self, draft: Draft, item: Deferred, now: Millis) -> Letter:
+        match item.delivery.escrow, item.delivery.plain:
             case escrow, None if escrow is not None:
-                return self._escrowed(draft, escrow, now)
+                return self._escrowed(draft, escrow, item.since, now)
             case None, plain if plain is not None:
                 return self._plain(draft, plain, now)
             case _:
                 raise MalformedError("a delivery is of exactly one kind")
 
-    def _escrowed(self, draft: Draft, item: EscrowDelivery, now: Millis) -> Letter:
-        checked = self.receiver.check_public(draft, item, now)
+    def _escrowed(self, draft: Draft, item: EscrowDelivery, since: int, now: Millis) -> Letter:
+        checked = self.receiver.check_public(draft, item, since, now)
 
         def show(attempt: Draft, opened: bytes) -> Shown:
-            return self.receiver.show(attempt, item, checked, opened)
+            shown = self.receiver.show(attempt, item, checked, opened)
+            kept = SignedReceipt(item.receipt, item.path, item.frame, item.relay_sig)
+            Audit(self.receiver.view).keep(attempt, kept)
+            return shown
 
         return Letter(checked.sender, ESCROW, item.envelope, checked.signed.hash, show)
 

@@ -26,6 +26,7 @@ from escrow.roles.calls import (
     Found,
     GetBundle,
     GetHead,
+    GetIngestPaths,
     GetUpdate,
     Lookup,
     PrekeyBundle,
@@ -34,6 +35,7 @@ from escrow.roles.calls import (
     Submit,
 )
 from escrow.roles.device import acquaintance, attaching, commands, enrolment, outcome, prekeeping, report
+from escrow.roles.device.audit import Audit
 from escrow.roles.device.beginning import Beginning
 from escrow.roles.device.blame import NOBODY
 from escrow.roles.device.directory import on_found
@@ -89,6 +91,7 @@ class Device:
             acquaintance.find_out(draft, self.view)
             self._incoming.try_again(draft, now)
             self._seal_queue(draft, now, draw)
+            Audit(self.view).go_on(draft, now)
         return draft.writes(), result
 
     # -- commands -----------------------------------------------------------------------------
@@ -108,6 +111,7 @@ class Device:
                 attaching.sent(draft, file)
             case commands.Sync():
                 prekeeping.forget(draft, now)
+                self.view.keep_up(draft, now)  # whatever comes is judged by the log as it is now
                 self._incoming.fetch(draft)
                 self._monitor.watch(draft, now)
             case commands.WatchMe():
@@ -132,6 +136,7 @@ class Device:
     def _hope_again(self, draft: Draft) -> None:
         self.view.hope_again(draft)
         outcome.hope_again(draft)
+        Audit(self.view).hope_again(draft)
 
     # -- answers ------------------------------------------------------------------------------
 
@@ -183,6 +188,8 @@ class Device:
                 outcome.on_route_refused(draft, call, error, now)
             case Submit() as call, reply:
                 outcome.on_submitted(draft, self.genesis, call, reply, now)
+            case GetIngestPaths() as call, reply:
+                Audit(self.view).on_answer(draft, call, reply, now)
             case Fetch() as call, Fetched() as reply:
                 self._incoming.on_fetched(draft, call, reply, now)
             case _:

@@ -12,10 +12,12 @@ from escrow.crypto.coins import Coins
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import Millis
 from escrow.roles.calls import FrameReply, ItemResult, RegisterRoute, Reply, Submission, Submit
+from escrow.roles.device.audit import Audit, SignedReceipt
 from escrow.roles.device.blame import NOBODY, culprits_of
 from escrow.roles.device.directory import RELAY
 from escrow.roles.device.receipts import authentic, check_names, in_time
 from escrow.roles.device.state import Queued, Sent, enqueue, push, queue_key, raise_alarm
+from escrow.roles.lightview import LightView
 from escrow.roles.machine import Draft
 from escrow.roles.state import pack, unpack
 from escrow.warrant.genesis import Genesis
@@ -92,6 +94,7 @@ def _on_accepted(draft: Draft, genesis: Genesis, item: Submission, result: ItemR
         draft.put(place, pack(replace(sent, state=Reason.RECEIPT_INVALID.name)))
         return
     draft.put(place, pack(replace(sent, state="accepted", receipt=result.receipt, include_by=frame.include_by)))
+    Audit(LightView(genesis)).keep(draft, SignedReceipt(result.receipt, result.path, result.frame, result.relay_sig))
 
 
 def _check_receipt(genesis: Genesis, sent: Sent, label: Label, result: ItemResult) -> Frame:

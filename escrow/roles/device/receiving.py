@@ -22,12 +22,12 @@ from escrow.e2ee.roster import conv_tag, roster_root
 from escrow.e2ee.session import open_
 from escrow.encoding import u32
 from escrow.errors import DeferredError, MalformedError, Reason, RefusedError
-from escrow.ids import AccountId, Millis
+from escrow.ids import Millis
 from escrow.roles.authorised import context_of
 from escrow.roles.calls import EscrowDelivery
 from escrow.roles.device.conversations import Held, adopt, confirm, held_with, lineage_of
-from escrow.roles.device.directory import sender_identity
 from escrow.roles.device.receipts import authentic, check_names, in_time
+from escrow.roles.device.signers import signer
 from escrow.roles.device.state import (
     ESCROW,
     PLAIN,
@@ -68,8 +68,11 @@ class Receiver:
 
     # -- steps 1 to 4: what anybody could check ---------------------------------------------------
 
-    def check_public(self, draft: Draft, item: EscrowDelivery, now: Millis) -> Checked:
-        """Parse; receipt; what was signed for; who signed. Raises with the reason of the first failure."""
+    def check_public(self, draft: Draft, item: EscrowDelivery, since: int, now: Millis) -> Checked:
+        """Parse; receipt; what was signed for; who signed. Raises with the reason of the first failure.
+
+        ``since`` counts heads of the log: the first one that was asked for after the item came.
+        """
         me = load_me(draft)
         # SPEC RCV-1: what is not of its one encoding is refused.
         label, body = Label.decode(item.label), Body.decode(item.body)
@@ -89,10 +92,8 @@ class Receiver:
         except RefusedError as error:
             raise RefusedError(Reason.RELAY_SUBSTITUTED, "not the envelope for this device") from error
         check_names(receipt, label)
-        # SPEC RCV-4: what a logged device of the sender has not signed is refused.
-        account, place = AccountId(label.sender_account), label.sender_device
-        sender, name = sender_identity(draft, self.view, account, place, now)
-        signed.verify(sender.signing, item.device_sig)
+        # SPEC RCV-4: what no device of the sender, logged at that time, has signed is refused.
+        sender, name = signer(draft, self.view, receipt, signed, item.device_sig, since, now)
         return Checked(label, header, signed, receipt, sender, name)
 
     # -- step 5: the session ----------------------------------------------------------------------

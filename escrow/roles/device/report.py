@@ -1,6 +1,7 @@
 """What the screen shows: read from the device's state, changing nothing."""
 
 from escrow.encoding import number, u64
+from escrow.roles.device.audit import overdue
 from escrow.roles.device.commands import ConversationStatus, Inbox, Status, Watched
 from escrow.roles.device.conversations import Held, all_held
 from escrow.roles.device.directory import names
@@ -22,7 +23,7 @@ def inbox(view: Read | Draft, start: int) -> Inbox:
 
 def status(view: Read | Draft, light: LightView) -> Status:
     """The device and everything that waits or was refused."""
-    me = load_me(view)
+    me, head = load_me(view), light.head(view)
     sent = [unpack(data, Sent) for _, data in view.scan(b"sent/")]
     queued = [unpack(data, Queued) for _, data in view.scan(b"queue/")]
     read = progress(view)
@@ -39,6 +40,7 @@ def status(view: Read | Draft, light: LightView) -> Status:
         alarms=tuple(unpack(data, Alarm) for _, data in view.scan(b"alarm/")),
         waiting=tuple(each.waits for each in queued if each.waits),
         watched=Watched(read.size, read.time_ms, read.ghosts, read.omitted),
+        overdue=overdue(view, 0 if head is None else head.time_ms),
     )
 
 

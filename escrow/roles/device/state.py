@@ -15,6 +15,8 @@
 ``sent/``              what was submitted, by idempotency key, with its outcome and receipt
 ``deferred/``          deliveries that wait for something, with what was already opened of them
 ``seen/``              chains that were accepted
+``audit/``             receipts that are to be looked for in the log, by when that was promised
+``omitted/``           receipts that were not there: proof against the relay
 ``settled/``           what was opened and shown or refused: the same once more is no second message
 ``inbox/``             what was shown to the user, in order
 ``alarm/``             what was refused, and who is to blame for it
@@ -100,11 +102,15 @@ class Shown(Struct, frozen=True):
 
 
 class Deferred(Struct, frozen=True):
-    """A delivery that waits, and its envelope's plaintext once that was opened: a ratchet opens it only once."""
+    """A delivery that waits, and its envelope's plaintext once that was opened: a ratchet opens it only once.
+
+    ``since`` counts heads of the log: the first one that was asked for after the delivery came.
+    """
 
     delivery: Delivery
     opened: bytes
     reason: str
+    since: int
 
 
 class Alarm(Struct, frozen=True):

@@ -13,14 +13,14 @@ from escrow.crypto.sign import SigningKey
 from escrow.encoding import number, u16, u64
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.ids import Party
-from escrow.roles.calls import AddCheckpoint, Cosigned, Reply
+from escrow.roles.calls import AddCheckpoint, Cosigned, Dating, Reply
 from escrow.roles.machine import Draft, Read, Todo
 from escrow.roles.state import pack, unpack
 from escrow.roles.stored_tree import StoredTree
 from escrow.tlog import checkpoint, cosignature
 from escrow.tlog.checkpoint import Checkpoint
 from escrow.tlog.note import Note
-from escrow.tlog.quorum import verify_head
+from escrow.tlog.quorum import Head, verify_head
 from escrow.tlog.witnessing import Request
 from escrow.warrant.genesis import Genesis
 
@@ -30,6 +30,7 @@ TREE = StoredTree(b"tree")
 _HEAD = b"head"
 _PUBLICATION = b"publication"
 _RECORDED = b"recorded/"
+_DATING = b"dating/"
 _OUTCOME = b"publication-outcome"
 
 
@@ -106,6 +107,14 @@ class Publisher:
                 publication = _replace(publication, note=self._attached(publication.note, line, witness))
         self._conclude(draft, publication)
 
+    def dating(self, view: Read | Draft, index: int) -> Dating:
+        """The checkpoints around the entry at ``index``; ``RefusedError(NOT_FOUND)``."""
+        found = next(view.scan(_DATING, after=_DATING + u64(index), limit=1), None)
+        if found is None:
+            raise RefusedError(Reason.NOT_FOUND, f"no checkpoint covers entry {index}")
+        before, first = unpack(found[1], tuple[bytes, bytes])
+        return Dating(before, first)
+
     def outcome(self, draft: Draft) -> Outcome | None:
         """How the publication that a step demanded has ended; None if none has just ended.
 
@@ -138,11 +147,18 @@ class Publisher:
                 return
             outcome = Outcome.MISSED
         else:
+            self._date(draft, head)
             draft.put(_HEAD, pack(Published(head.size, head.time_ms, head.note)))
             outcome = Outcome.MET
         if publication.demanded:
             draft.put(_OUTCOME, outcome.encode())
         draft.delete(_PUBLICATION)
+
+    def _date(self, draft: Draft, head: Head) -> None:
+        """The entries that a checkpoint is the first to cover were logged between the one before and this one."""
+        before = self.head(draft)
+        if before is None or before.size < head.size:
+            draft.put(_DATING + u64(head.size), pack((before.note if before else b"", head.note)))
 
     def _on_late_answer(self, draft: Draft, todo: Todo, reply: Reply | EscrowError) -> None:
         """A witness answers when the quorum was met without it: one more cosignature for the same head, or nothing."""

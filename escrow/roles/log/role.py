@@ -16,6 +16,7 @@ from escrow.roles.calls import (
     Appended,
     AppendResult,
     Call,
+    GetDating,
     GetHead,
     GetPath,
     GetRecord,
@@ -97,6 +98,8 @@ class Log:
                 return self._record(draft, self._find(draft, entry_type, subject, size), size)
             case GetPath(index=index, size=size):
                 return self._record(draft, index, size)
+            case GetDating(index=index):
+                return self._publisher.dating(draft, index)
             case _:
                 raise RefusedError(Reason.PERMISSION_DENIED, f"the log does not answer {type(call).__name__}")
 

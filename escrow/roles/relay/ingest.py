@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from escrow.capsule.receipt import IngestRoot, ingest_leaf
 from escrow.crypto.sign import SigningKey
 from escrow.encoding import number, u64
-from escrow.errors import EscrowError
+from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import Millis
-from escrow.roles.calls import Append, Appended, Reply
+from escrow.roles.calls import Append, Appended, GetIngestPaths, IngestPaths, Reply
 from escrow.roles.follower import LOG
 from escrow.roles.machine import Draft, Read
 from escrow.roles.stored_tree import StoredTree
@@ -20,6 +20,9 @@ from escrow.tlog.merkle import leaf_hash
 from escrow.warrant.genesis import Genesis
 
 TREE = StoredTree(b"ingest")
+
+MOST_PATHS = 256
+"""Paths in one answer."""
 
 _CLOCK = b"ingest-clock"
 _SENT = b"ingest-sent"
@@ -42,6 +45,18 @@ class Ingest:
         first = TREE.grow(draft, [leaf_hash(ingest_leaf(receipt)) for receipt in receipts])
         draft.put(_UNLOGGED + u64(first), u64(time))
         draft.put(_CLOCK, u64(time))
+
+    def paths(self, view: Read | Draft, call: GetIngestPaths) -> IngestPaths:
+        """Where receipts stand in the tree of a size, for whoever holds them to compare with a logged root.
+
+        ``MalformedError(TOO_LARGE)``; ``RefusedError``: NOT_FOUND, NOT_LOGGED.
+        """
+        if len(call.places) > MOST_PATHS:
+            raise MalformedError(f"more than {MOST_PATHS} paths", Reason.TOO_LARGE)
+        # SPEC RLY-14: a tree that has never been is not shown.
+        if not 0 < call.size <= TREE.size(view):
+            raise RefusedError(Reason.NOT_FOUND, "the tree of receipts has never been of that size")
+        return IngestPaths(tuple(b"".join(TREE.inclusion(view, place, call.size)) for place in call.places))
 
     def blocked(self, view: Read | Draft, now: Millis) -> bool:
         """Whether a promise is broken: a receipt is older than MMD and not under a logged root."""

@@ -19,6 +19,7 @@ from escrow.roles.calls import (
     Fetch,
     GetBundle,
     GetChunk,
+    GetIngestPaths,
     GetUpdate,
     Lookup,
     Produce,
@@ -119,6 +120,9 @@ class Relay:
                 reply = replace(fetched, prekeys=directory.stock(draft, *device_of(caller)))
             case PutChunk() | GetChunk():
                 reply = self._blobs.answer(draft, caller, call, now)
+            case GetIngestPaths():
+                device_of(caller)
+                reply = self._ingest.paths(draft, call)
             case Produce():
                 reply = Producer(self._follower, self.key.public).produce(draft, caller, call, now)
             case _:

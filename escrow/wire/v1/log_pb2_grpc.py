@@ -59,6 +59,11 @@ class LogServiceStub:
                 request_serializer=escrow_dot_wire_dot_v1_dot_log__pb2.GetPathRequest.SerializeToString,
                 response_deserializer=escrow_dot_wire_dot_v1_dot_log__pb2.GetPathResponse.FromString,
                 _registered_method=True)
+        self.GetDating = channel.unary_unary(
+                '/escrow.wire.v1.LogService/GetDating',
+                request_serializer=escrow_dot_wire_dot_v1_dot_log__pb2.GetDatingRequest.SerializeToString,
+                response_deserializer=escrow_dot_wire_dot_v1_dot_log__pb2.GetDatingResponse.FromString,
+                _registered_method=True)
 
 
 class LogServiceServicer:
@@ -99,6 +104,13 @@ class LogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDating(self, request, context):
+        """When the entry at an index was logged.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -126,6 +138,11 @@ def add_LogServiceServicer_to_server(servicer, server):
                     servicer.GetPath,
                     request_deserializer=escrow_dot_wire_dot_v1_dot_log__pb2.GetPathRequest.FromString,
                     response_serializer=escrow_dot_wire_dot_v1_dot_log__pb2.GetPathResponse.SerializeToString,
+            ),
+            'GetDating': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDating,
+                    request_deserializer=escrow_dot_wire_dot_v1_dot_log__pb2.GetDatingRequest.FromString,
+                    response_serializer=escrow_dot_wire_dot_v1_dot_log__pb2.GetDatingResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -263,6 +280,33 @@ class LogService:
             '/escrow.wire.v1.LogService/GetPath',
             escrow_dot_wire_dot_v1_dot_log__pb2.GetPathRequest.SerializeToString,
             escrow_dot_wire_dot_v1_dot_log__pb2.GetPathResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDating(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/escrow.wire.v1.LogService/GetDating',
+            escrow_dot_wire_dot_v1_dot_log__pb2.GetDatingRequest.SerializeToString,
+            escrow_dot_wire_dot_v1_dot_log__pb2.GetDatingResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,8 @@ class LogServiceStub:
     """The newest entry of a type about a subject, with its inclusion path."""
     GetPath: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetPathRequest, _log_pb2.GetPathResponse]
     """The entry at an index, with its inclusion path."""
+    GetDating: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetDatingRequest, _log_pb2.GetDatingResponse]
+    """When the entry at an index was logged."""
 
 @_typing.type_check_only
 class LogServiceAsyncStub(LogServiceStub):
@@ -55,6 +57,8 @@ class LogServiceAsyncStub(LogServiceStub):
     """The newest entry of a type about a subject, with its inclusion path."""
     GetPath: _aio.UnaryUnaryMultiCallable[_log_pb2.GetPathRequest, _log_pb2.GetPathResponse]  # type: ignore[assignment]
     """The entry at an index, with its inclusion path."""
+    GetDating: _aio.UnaryUnaryMultiCallable[_log_pb2.GetDatingRequest, _log_pb2.GetDatingResponse]  # type: ignore[assignment]
+    """When the entry at an index was logged."""
 
 class LogServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -96,5 +100,13 @@ class LogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_log_pb2.GetPathResponse, _abc.Awaitable[_log_pb2.GetPathResponse]]:
         """The entry at an index, with its inclusion path."""
+
+    @_abc_1.abstractmethod
+    def GetDating(
+        self,
+        request: _log_pb2.GetDatingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pb2.GetDatingResponse, _abc.Awaitable[_log_pb2.GetDatingResponse]]:
+        """When the entry at an index was logged."""
 
 def add_LogServiceServicer_to_server(servicer: LogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -74,6 +74,11 @@ class RelayServiceStub:
                 request_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetChunkRequest.SerializeToString,
                 response_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetChunkResponse.FromString,
                 _registered_method=True)
+        self.GetIngestPaths = channel.unary_unary(
+                '/escrow.wire.v1.RelayService/GetIngestPaths',
+                request_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetIngestPathsRequest.SerializeToString,
+                response_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetIngestPathsResponse.FromString,
+                _registered_method=True)
         self.Produce = channel.unary_unary(
                 '/escrow.wire.v1.RelayService/Produce',
                 request_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.ProduceRequest.SerializeToString,
@@ -140,6 +145,13 @@ class RelayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetIngestPaths(self, request, context):
+        """Where receipts stand in the relay's tree of receipts: their inclusion paths.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Produce(self, request, context):
         """What a sealed, logged, active warrant covers, and nothing else.
         """
@@ -189,6 +201,11 @@ def add_RelayServiceServicer_to_server(servicer, server):
                     servicer.GetChunk,
                     request_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetChunkRequest.FromString,
                     response_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetChunkResponse.SerializeToString,
+            ),
+            'GetIngestPaths': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetIngestPaths,
+                    request_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetIngestPathsRequest.FromString,
+                    response_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetIngestPathsResponse.SerializeToString,
             ),
             'Produce': grpc.unary_unary_rpc_method_handler(
                     servicer.Produce,
@@ -412,6 +429,33 @@ class RelayService:
             '/escrow.wire.v1.RelayService/GetChunk',
             escrow_dot_wire_dot_v1_dot_relay__pb2.GetChunkRequest.SerializeToString,
             escrow_dot_wire_dot_v1_dot_relay__pb2.GetChunkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetIngestPaths(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/escrow.wire.v1.RelayService/GetIngestPaths',
+            escrow_dot_wire_dot_v1_dot_relay__pb2.GetIngestPathsRequest.SerializeToString,
+            escrow_dot_wire_dot_v1_dot_relay__pb2.GetIngestPathsResponse.FromString,
             options,
             channel_credentials,
             insecure,

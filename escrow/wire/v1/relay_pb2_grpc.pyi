@@ -49,6 +49,8 @@ class RelayServiceStub:
     """A sealed chunk of an attachment, in order. The same for conversations with and without escrow."""
     GetChunk: _grpc.UnaryUnaryMultiCallable[_relay_pb2.GetChunkRequest, _relay_pb2.GetChunkResponse]
     """A chunk of an attachment that is there as a whole, for whoever knows its name."""
+    GetIngestPaths: _grpc.UnaryUnaryMultiCallable[_relay_pb2.GetIngestPathsRequest, _relay_pb2.GetIngestPathsResponse]
+    """Where receipts stand in the relay's tree of receipts: their inclusion paths."""
     Produce: _grpc.UnaryUnaryMultiCallable[_relay_pb2.ProduceRequest, _relay_pb2.ProduceResponse]
     """What a sealed, logged, active warrant covers, and nothing else."""
 
@@ -71,6 +73,8 @@ class RelayServiceAsyncStub(RelayServiceStub):
     """A sealed chunk of an attachment, in order. The same for conversations with and without escrow."""
     GetChunk: _aio.UnaryUnaryMultiCallable[_relay_pb2.GetChunkRequest, _relay_pb2.GetChunkResponse]  # type: ignore[assignment]
     """A chunk of an attachment that is there as a whole, for whoever knows its name."""
+    GetIngestPaths: _aio.UnaryUnaryMultiCallable[_relay_pb2.GetIngestPathsRequest, _relay_pb2.GetIngestPathsResponse]  # type: ignore[assignment]
+    """Where receipts stand in the relay's tree of receipts: their inclusion paths."""
     Produce: _aio.UnaryUnaryMultiCallable[_relay_pb2.ProduceRequest, _relay_pb2.ProduceResponse]  # type: ignore[assignment]
     """What a sealed, logged, active warrant covers, and nothing else."""
 
@@ -138,6 +142,14 @@ class RelayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_relay_pb2.GetChunkResponse, _abc.Awaitable[_relay_pb2.GetChunkResponse]]:
         """A chunk of an attachment that is there as a whole, for whoever knows its name."""
+
+    @_abc_1.abstractmethod
+    def GetIngestPaths(
+        self,
+        request: _relay_pb2.GetIngestPathsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_relay_pb2.GetIngestPathsResponse, _abc.Awaitable[_relay_pb2.GetIngestPathsResponse]]:
+        """Where receipts stand in the relay's tree of receipts: their inclusion paths."""
 
     @_abc_1.abstractmethod
     def Produce(

@@ -161,6 +161,7 @@ async def deliver_forgery(stage: Stage, victim: Node, forgery: Forgery, ingest_t
     alarms = len(status.alarms)
     todo = Todo(1 << 62, Party("relay"), Fetch(me.mail, 1))
     await victim.step(Answered(todo, Fetched((Delivery(me.mail, delivery, None),))))
+    await victim.pump()  # before it names anybody, it asks the log whether it has missed a new key
     after = await victim.ask(victim.party, GetInbox(0))
     status = await victim.ask(victim.party, GetStatus())
     if after != before or len(status.alarms) == alarms:

@@ -76,6 +76,7 @@ class Lie:
     content: dict[str, Any] = field(default_factory=dict)
     plaintext: Bytes = same
     envelope: Bytes = same
+    device_key: SigningKey | None = None
     signature: Bytes = same
     receipt: dict[str, Any] = field(default_factory=dict)
     include_by: int = 0
@@ -92,6 +93,7 @@ class Phones:
         for name in PEOPLE:
             self.world.register(name)
         self.morning = self.save()
+        self.lists: dict[str, list[DeviceList]] = {}
         self._drawn = 0
 
     # -- time travel ----------------------------------------------------------------------------
@@ -107,6 +109,7 @@ class Phones:
         for party, snapshot in self.morning.items():
             self.world.store(party).restore(snapshot)
         self.world.clock._now = self._saved_at
+        self.lists.clear()
         network.down.clear()
         network.on_call = lambda _origin, _to, call: call
         network.on_reply = lambda _origin, _to, _call, reply: reply
@@ -140,6 +143,25 @@ class Phones:
 
     def alarms(self, name: str) -> list[tuple[str, tuple[str, ...]]]:
         return [(alarm.reason, alarm.culprits) for alarm in self.status(name).alarms]
+
+    def accused(self, name: str) -> list[tuple[str, tuple[str, ...]]]:
+        """Its alarms, but for the news that somebody has other devices."""
+        return [alarm for alarm in self.alarms(name) if alarm[0] != "KEY_CHANGED"]
+
+    # -- devices that come and go ---------------------------------------------------------------
+
+    def relist(self, name: str, *devices: IdentityKeys) -> None:
+        """The account logs its next device list, and everybody who follows the log hears of it."""
+        me, lists = self.me(name), self.lists.setdefault(name, [])
+        previous = lists[-1] if lists else DeviceList.decode(me.device_list)
+        listed = tuple(ListedDevice.make(each) for each in devices)
+        lists.append(DeviceList.make(SigningKey.from_seed(me.account_seed), previous.name, listed, previous))
+        self.log(name, lists[-1])
+        self.world.settle()
+
+    def new_keys(self, name: str, device: int = 1) -> IdentityKeys:
+        """Keys for a device of the account that nobody has heard of."""
+        return IdentityKeys.make(self.me(name).keys.account, DeviceNo(device), self.coins())
 
     # -- the mailbox by hand --------------------------------------------------------------------
 
@@ -205,6 +227,7 @@ class Phones:
             n_max=1,
         )
         label = changed(honest, lie.label).encode()
+        signer = lie.device_key or alice.keys.signing_key
         named, seed = label_hash(label), Secret(self.coins())
         sealed = Secret(lie.capsule_seed) if lie.capsule_seed else seed
         capsule = scheme_of(policy.suite).encapsulate(context_of(genesis, key), label, sealed)
@@ -233,7 +256,7 @@ class Phones:
                 label=label,
                 capsule=capsule,
                 body=body,
-                device_sig=lie.signature(signed.sign(alice.keys.signing_key)),
+                device_sig=lie.signature(signed.sign(signer)),
                 envelope=envelope,
                 env_root=signed.env_root,
                 env_path=env_path([place], bob.keys.account, 1),

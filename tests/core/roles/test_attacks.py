@@ -18,8 +18,11 @@ from escrow.roles.calls import (
     Appended,
     AppendResult,
     Call,
+    Dating,
     DeliverOrder,
     GetCommittee,
+    GetDating,
+    GetHead,
     GetRecord,
     Record,
     Reply,
@@ -210,10 +213,37 @@ def test_a_log_cannot_pass_the_shares_of_one_key_off_as_anothers() -> None:
     for generation, taken in ((other, False), (mine, True)):
         entry = town.entry("custodian/1", EntryType.SHARE_GENERATION, generation.encode())
         draft = Draft(MemoryStore())
-        draft.put(b"view/head", pack(SeenHead(1, leaf_hash(entry), town.now, town.now)))
+        draft.put(b"view/head", pack(SeenHead(1, leaf_hash(entry), town.now, town.now, 1)))
         call = GetRecord(EntryType.SHARE_GENERATION, mine.committee_key_hash, 1)
         answer = Answered(Todo(0, Party("log"), call), Record(0, entry, ()))
         with nullcontext() if taken else pytest.raises(RefusedError, match="NOT_LOGGED"):
             view.on_answer(draft, answer, town.now)
         known = view.record(draft, EntryType.SHARE_GENERATION, mine.committee_key_hash)
         assert (known is not None) == taken
+
+
+@pytest.mark.parametrize(
+    ("before", "first", "index", "reason"),
+    [
+        (0, 1, 2, ""),
+        (0, 2, 2, ""),
+        (None, 0, 0, ""),
+        (0, 1, 1, "NOT_LOGGED"),
+        (0, 1, 3, "NOT_LOGGED"),
+        (None, 0, 2, "NOT_LOGGED"),
+        (1, 0, 2, "NOT_LOGGED"),
+    ],
+)
+def test_a_log_cannot_date_an_entry_by_checkpoints_that_are_not_around_it(
+    before: int | None, first: int, index: int, reason: str
+) -> None:
+    town, notes = Town(), list[bytes]()
+    for n in range(3):
+        town.append(town.entry("custodian/1", EntryType.DKG_COMMIT, b"%d" % n))
+        town.clock.advance_to(town.now + 60_000)
+        notes.append(town.ask("log", GetHead(0, town.now - 1)).note)  # of 2, 3 and 4 entries
+    draft, view = Draft(MemoryStore()), LightView(town.genesis)
+    dating = Dating(b"" if before is None else notes[before], notes[first])
+    with nullcontext() if not reason else pytest.raises(RefusedError, match=reason):
+        view.on_answer(draft, Answered(Todo(0, Party("log"), GetDating(index)), dating), town.now)
+    assert (view.dates(draft, index) is None) == bool(reason)

@@ -222,7 +222,7 @@ def test_a_device_believes_one_tree_for_others_and_for_itself(at: Phones) -> Non
     known = progress(draft)
     page: Update = at.world.ask("log", GetUpdate(known.size, 0, 1))
     assert len(page.entries) == 1
-    draft.put(b"view/head", pack(SeenHead(known.size + 1, bytes(32), at.world.now, at.world.now)))
+    draft.put(b"view/head", pack(SeenHead(known.size + 1, bytes(32), at.world.now, at.world.now, 1)))
     with pytest.raises(IntegrityError, match="LOG_INCONSISTENT"):
         Monitor(view).on_update(draft, GetUpdate(known.size, 0, 1), page, at.world.now)
     assert progress(draft) == known
@@ -268,12 +268,12 @@ def test_fetching_mail_reads_on_once_a_day(at: Phones) -> None:
     asked = count(at)
     for _ in range(5):
         at.sync("bob")
-    assert (asked[GetUpdate], asked[GetHead]) == (0, 0)
+    assert (asked[GetUpdate], asked[GetHead]) == (0, 1), "a fresh head for the mail, and no more"
     for _ in range(3):
         at.world.advance(WATCH_EVERY + HOUR)
         at.sync("bob")
         at.sync("bob")
-    assert (asked[GetUpdate], asked[GetHead]) == (1, 3), "nothing is read where nothing was logged"
+    assert (asked[GetUpdate], asked[GetHead]) == (1, 4), "nothing is read where nothing was logged"
     assert at.status("bob").watched.ghosts == 1
 
 

@@ -1,6 +1,7 @@
 """What a device refuses or keeps for later, one lie at a time: the reason, who is named, and what stays as it was."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 
 import msgspec
@@ -8,17 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escrow.capsule.body import Body
-from escrow.capsule.header import ContentClass
+from escrow.capsule.body import Body, body_id
+from escrow.capsule.header import ContentClass, Header, cap_hash
+from escrow.capsule.label import Label, label_hash
+from escrow.capsule.receipt import Receipt
+from escrow.capsule.submission import SignedContent
 from escrow.crypto.sign import SigningKey
 from escrow.e2ee.content import Text, encode_content
+from escrow.e2ee.keys import Identity, IdentityKeys
 from escrow.e2ee.session import seal
-from escrow.errors import MalformedError
+from escrow.errors import DeferredError, MalformedError, Reason, RefusedError
 from escrow.ids import Party
-from escrow.roles.calls import Delivery, EscrowDelivery, Fetch, Fetched, PlainDelivery
+from escrow.roles.calls import Call, Delivery, EscrowDelivery, Fetch, Fetched, GetRecord, PlainDelivery, Reply
+from escrow.roles.device.signers import signer
 from escrow.roles.device.state import ESCROW, PLAIN
+from escrow.roles.lightview import LightView
 from escrow.roles.machine import Todo
 from escrow.tags import T, Tag
+from escrow.world.loop import complete
 from tests.core.roles.phones import BY_HAND, Lie, Phones, flipped, friends, phones
 
 RELAY, SENDER, NOBODY = ("relay",), ("sender",), ()
@@ -105,6 +113,7 @@ def test_what_the_relay_cannot_account_for_is_refused_and_consumes_nothing(
 ) -> None:
     before = at.state("bob", *OWN_BUSINESS)
     at.deliver("bob", at.craft(lie=lie))
+    at.sync("bob")  # before it names anybody for a signature, it asks the log whether it has missed a new key
     assert at.alarms("bob") == [(reason, culprits)]
     assert at.state("bob", *OWN_BUSINESS) == before
     at.deliver("bob", at.craft("the next one"))
@@ -230,6 +239,193 @@ def test_a_message_that_waits_for_the_committee_key_is_opened_once_and_then_show
     at.sync("bob")
     assert at.texts("bob")[-1] == "patient"
     assert (at.status("bob").deferred, at.alarms("bob")) == ((), [])
+
+
+# -- devices that come and go -------------------------------------------------------------------
+
+
+def at_step_four(at: Phones, item: EscrowDelivery) -> str:
+    """Whether the device takes the signer of an item for one of its time; what it asks meanwhile is answered.
+
+    The items of this section are not from the sessions of the new keys: what gets through here does not open.
+    """
+    at.deliver("bob", item)
+    at.sync("bob")
+    reasons = [reason for reason, _ in at.accused("bob")] + list(at.status("bob").deferred)
+    return "" if reasons == ["ENVELOPE_INVALID"] or not reasons else reasons[-1]
+
+
+def signed_content(item: EscrowDelivery) -> SignedContent:
+    label = Label.decode(item.label)
+    header = Header.decode(Body.decode(item.body).header)
+    capped = cap_hash(label.suite, item.capsule)
+    return SignedContent(label_hash(item.label), capped, header.index, body_id(item.body), item.env_root)
+
+
+def signed_with(keys: IdentityKeys, time: int = -1, **label: int) -> Lie:
+    return Lie(device_key=keys.signing_key, receipt={"ingest_time": time} if time >= 0 else {}, label=label)
+
+
+LATER = 40 * 60_000
+"""More than any doubt about when a list was logged."""
+
+
+@pytest.mark.spec("RCV-4")
+def test_mail_that_was_accepted_before_a_device_left_is_shown_after_it(at: Phones) -> None:
+    """MSG-14, MSG-15: a removal later on takes nothing back."""
+    item = at.craft("from my old phone")
+    at.world.advance(LATER)
+    at.relist("alice", at.new_keys("alice", 2))
+    at.sync("bob")
+    at.deliver("bob", item)
+    at.sync("bob")
+    assert at.texts("bob")[-1] == "from my old phone"
+    assert (at.status("bob").deferred, at.accused("bob")) == ((), [])
+
+
+@pytest.mark.spec("RCV-4")
+@pytest.mark.parametrize("known", [True, False])
+def test_a_device_that_was_removed_signs_nothing_more(at: Phones, *, known: bool) -> None:
+    """Also not where the relay lets it, and whether or not the receiver has heard of the removal."""
+    at.relist("alice", at.new_keys("alice", 2))
+    if known:
+        at.world.advance(LATER)
+        at.send("bob", "carol", "this brings a newer head")
+    at.world.advance(LATER)
+    said = at.texts("bob")
+    assert at_step_four(at, at.craft("from a stolen phone")) == "DEVICE_UNKNOWN"
+    assert at.accused("bob") == []
+    assert at.texts("bob") == said
+
+
+@pytest.mark.spec("RCV-4")
+@pytest.mark.parametrize("removed", [True, False])
+def test_who_meets_an_account_after_a_removal_is_not_taken_in_by_the_removed_device(
+    at: Phones, *, removed: bool
+) -> None:
+    """Carol has never heard of alice, but her own past tells her how old the removal is."""
+    if removed:
+        at.relist("alice", at.new_keys("alice", 2))
+    at.world.advance(LATER)
+    at.send("carol", "bob", "this brings a head")
+    at.world.advance(3 * LATER)
+    item = at.craft()
+    with nullcontext() if not removed else pytest.raises(DeferredError, match="DEVICE_UNKNOWN"):
+        assert signer_for(at, "carol", item).account == at.me("alice").keys.account
+
+
+def signer_for(at: Phones, name: str, item: EscrowDelivery) -> Identity:
+    """Who signed, to somebody whom the item is not for; the log answers what is asked meanwhile."""
+    receipt, light = Receipt.decode(item.receipt), LightView(at.world.genesis)
+    for _ in range(3):
+        draft = at.draft(name)
+        try:
+            return signer(draft, light, receipt, signed_content(item), item.device_sig, 0, at.world.now)[0]
+        except DeferredError:
+            at.store(name)._apply(draft.writes())
+            complete(at.device(name).pump())
+    return signer(at.draft(name), light, receipt, signed_content(item), item.device_sig, 0, at.world.now)[0]
+
+
+@pytest.mark.spec("RCV-4")
+@pytest.mark.parametrize(
+    ("key", "time", "outcome"),
+    [
+        ("old", "before", ""),
+        ("new", "after", ""),
+        ("old", "after", "SIGNATURE_INVALID"),
+        ("new", "before", "SIGNATURE_INVALID"),
+    ],
+)
+def test_a_key_that_was_replaced_signs_nothing_more_and_the_new_one_nothing_earlier(
+    at: Phones, key: str, time: str, outcome: str
+) -> None:
+    keys = {"old": at.me("alice").keys, "new": at.new_keys("alice")}
+    times = {"before": at.world.now}
+    at.world.advance(2 * LATER)
+    at.send("bob", "carol", "this brings a newer head")
+    at.world.advance(LATER)
+    at.relist("alice", keys["new"])
+    at.world.advance(LATER)
+    times["after"] = at.world.now
+    assert at_step_four(at, at.craft(lie=signed_with(keys[key], times[time]))) == outcome
+    assert at.accused("bob") == ([(outcome, RELAY)] if outcome else [])
+
+
+@pytest.mark.spec("RCV-4")
+def test_a_new_key_that_the_receiver_has_not_heard_of_blames_nobody(at: Phones) -> None:
+    """The list that it knows names another key: it asks the log before it names the relay."""
+    new = at.new_keys("alice")
+    at.relist("alice", new)
+    at.world.network.down.add(Party("log"))
+    at.deliver("bob", at.craft(lie=signed_with(new)))
+    at.sync("bob")
+    assert (at.status("bob").deferred, at.accused("bob")) == (("DEVICE_UNKNOWN",), [])
+    at.world.network.down.clear()
+    at.sync("bob")
+    assert (at.status("bob").deferred, at.accused("bob")) == (("ENVELOPE_INVALID",), [])
+
+
+@pytest.mark.spec("RCV-4")
+@pytest.mark.parametrize("versions", [2, 4])
+def test_lists_that_were_never_seen_are_asked_for_one_after_the_other(at: Phones, versions: int) -> None:
+    """Bob was away while the account went through several devices; each signed in its time."""
+    at.sync("bob")
+    signed: list[tuple[IdentityKeys, int]] = []
+    for _ in range(versions):
+        keys = at.new_keys("alice")
+        at.relist("alice", keys)
+        at.world.advance(1000)
+        signed.append((keys, at.world.now))
+    for keys, time in reversed(signed):
+        item = at.craft(lie=signed_with(keys, time))
+        at.deliver("bob", item)
+        at.sync("bob")
+        assert set(at.status("bob").deferred) == {"ENVELOPE_INVALID"}
+    assert at.accused("bob") == []
+    stranger = at.new_keys("alice")
+    at.deliver("bob", at.craft(lie=signed_with(stranger)))
+    at.sync("bob")
+    assert at.accused("bob") == [("SIGNATURE_INVALID", RELAY)]
+
+
+def test_a_log_that_keeps_an_older_list_back_delays_and_blames_nobody(at: Phones) -> None:
+    between = at.new_keys("alice")
+    at.relist("alice", between)
+    item = at.craft(lie=signed_with(between))
+    at.relist("alice", at.new_keys("alice"))
+
+    def on_reply(_origin: Party, _to: Party, call: Call, reply: Reply) -> Reply:
+        if isinstance(call, GetRecord) and len(call.subject) > 32:
+            raise RefusedError(Reason.NOT_FOUND)
+        return reply
+
+    at.world.network.on_reply = on_reply
+    at.deliver("bob", item)
+    for _ in range(2):
+        at.sync("bob")
+        assert (at.status("bob").deferred, at.accused("bob")) == (("DEVICE_UNKNOWN",), [])
+    at.world.network.on_reply = lambda *parts: parts[-1]
+    at.sync("bob")
+    assert (at.status("bob").deferred, at.accused("bob")) == (("ENVELOPE_INVALID",), [])
+
+
+def test_a_log_cannot_pass_one_version_of_a_list_off_as_another(at: Phones) -> None:
+    between = at.new_keys("alice")
+    at.relist("alice", between)
+    item = at.craft(lie=signed_with(between))
+    at.relist("alice", at.new_keys("alice"))
+
+    def on_call(_origin: Party, _to: Party, call: Call) -> Call:
+        if isinstance(call, GetRecord) and len(call.subject) > 32:
+            return GetRecord(call.entry_type, call.subject[:32], call.size)
+        return call
+
+    at.world.network.on_call = on_call
+    at.deliver("bob", item)
+    at.sync("bob")
+    assert at.status("bob").deferred == ("DEVICE_UNKNOWN",)
+    assert [culprits for _, culprits in at.accused("bob")] == [NOBODY]
 
 
 # -- un-escrowed --------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from escrow.capsule.receipt import Receipt, ingest_leaf
 from escrow.errors import EscrowError, Reason
 from escrow.ids import Millis, Party
-from escrow.roles.calls import Append, Appended, AppendResult, Call, Fetch, Produce, Reply
+from escrow.roles.calls import Append, Appended, AppendResult, Call, Fetch, GetIngestPaths, Produce, Reply
 from escrow.roles.follower import Follower
 from escrow.roles.ledger import LEAVES
 from escrow.roles.machine import Draft
@@ -175,3 +175,50 @@ def test_nothing_is_produced_without_a_warrant() -> None:
     with pytest.raises(EscrowError) as caught:
         at.town.ask("relay", Produce(b"", bytes(32), 0), at.alice.party)
     assert caught.value.reason is Reason.PERMISSION_DENIED
+
+
+# -- paths for whoever holds a receipt --------------------------------------------------------------------
+
+
+@pytest.mark.spec("RLY-14")
+@settings(max_examples=25)
+@given(st.data())
+def test_every_receipt_can_be_shown_under_every_tree_that_covers_it(data: st.DataObject) -> None:
+    at = scene()
+    receipts = say(at, 7)
+    size = data.draw(st.integers(1, 7))
+    places = tuple(data.draw(st.lists(st.integers(0, size - 1), max_size=9)))
+    reply = at.alice.ask(GetIngestPaths(size, places))
+    root = TREE.root(at.town.store("relay"), size)
+    for place, path in zip(places, reply.paths, strict=True):
+        hashes = [path[start : start + 32] for start in range(0, len(path), 32)]
+        verify_inclusion(leaf_hash(ingest_leaf(receipts[place])), place, size, hashes, root)
+
+
+@pytest.mark.spec("RLY-14")
+@pytest.mark.parametrize(
+    ("size", "places", "reason"),
+    [
+        (0, (), "NOT_FOUND"),
+        (3, (0,), "NOT_FOUND"),
+        (1 << 63, (0,), "NOT_FOUND"),
+        (2, (2,), "NOT_LOGGED"),
+        (1, (0, 1), "NOT_LOGGED"),
+        (2, ((1 << 64) - 1,), "NOT_LOGGED"),
+        (2, (0,) * 257, "TOO_LARGE"),
+    ],
+)
+def test_what_was_never_in_the_tree_is_not_shown(size: int, places: tuple[int, ...], reason: str) -> None:
+    at = scene()
+    say(at, 2)
+    with pytest.raises(EscrowError, match=reason):
+        at.alice.ask(GetIngestPaths(size, places))
+
+
+@pytest.mark.spec("RLY-14")
+def test_only_devices_are_shown_where_receipts_stand() -> None:
+    at = scene()
+    say(at)
+    with pytest.raises(EscrowError) as caught:
+        at.town.ask("relay", GetIngestPaths(1, (0,)))
+    assert caught.value.reason in {Reason.UNAUTHENTICATED, Reason.PERMISSION_DENIED}

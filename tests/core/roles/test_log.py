@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from escrow.errors import EscrowError, Reason
 from escrow.ids import Party
 from escrow.roles.authorised import proposal_for
-from escrow.roles.calls import Append, Call, Cosigned, GetHead, GetPath, GetRecord, GetUpdate, Lookup, Reply
+from escrow.roles.calls import Append, Call, Cosigned, GetDating, GetHead, GetPath, GetRecord, GetUpdate, Lookup, Reply
 from escrow.roles.log.publishing import TREE
 from escrow.roles.machine import OUTBOX, Draft, Tick, outbox
 from escrow.tlog.entry import Entry, EntryType
@@ -299,3 +299,32 @@ def test_a_lost_answer_to_an_append_is_harmless() -> None:
     before = hashlib.sha256(repr(town.store("log").snapshot()).encode()).digest()
     town.append(dkg(town, 1))
     assert hashlib.sha256(repr(town.store("log").snapshot()).encode()).digest() == before
+
+
+# -- when an entry was logged -----------------------------------------------------------------------------
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1_000, 10 * MINUTE), st.booleans()), min_size=1, max_size=8))
+def test_an_entry_is_dated_by_the_checkpoints_around_it(steps: list[tuple[int, int, bool]]) -> None:
+    town, logged = Town(), list[tuple[int, int]]()
+    head_of(town)
+    for count, pause, publish in steps:
+        for _ in range(count):
+            (result,) = town.ask("log", Append((dkg(town, len(logged)),))).results
+            logged.append((result.index, town.now))
+        town.advance(pause)
+        if publish:
+            town.tick("log")
+    size = head_of(town).size
+    for index, time in logged:
+        dating = town.ask("log", GetDating(index))
+        before, first = (
+            verify_head(note, town.genesis.log_key, town.genesis.witness_rule) for note in (dating.before, dating.first)
+        )
+        assert before.size <= index < first.size
+        assert before.time_ms <= time + 1_000, "witnesses state whole seconds"
+        assert first.time_ms >= time - 1_000
+    assert town.ask("log", GetDating(0)).before == b"", "there was none without the first leaf"
+    with pytest.raises(EscrowError, match="NOT_FOUND"):
+        town.ask("log", GetDating(size))
