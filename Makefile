@@ -20,7 +20,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check lint types contracts drift buf claims sabotage fmt protos lock clean
+.PHONY: help setup demo test check lint types contracts drift buf bench claims sabotage fmt protos lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ $(BUF): Makefile
 types: $(INSTALLED)  ## mypy, strict
 	@$(BIN)/mypy
 
+bench: $(INSTALLED)  ## ours, bare primitives and peers, interleaved
+	@$(BIN)/doublelock bench e2ee
+
 claims: $(INSTALLED)  ## every claim has its tests, and every sabotage turns them red
 	@$(BIN)/python scripts/claims.py
 
@@ -103,7 +106,7 @@ LOCK := pip compile pyproject.toml --quiet --universal --python-version 3.11 --g
 
 lock:  ## new locks from pyproject.toml; maintainers only, needs uv
 	@uv --version >/dev/null 2>&1 || { echo "make lock: uv is not on the PATH; only maintainers need it"; exit 2; }
-	uv $(LOCK) --upgrade --extra pq --extra ristretto --group dev --output-file requirements/dev.txt
+	uv $(LOCK) --upgrade --extra bench --extra pq --extra ristretto --group dev --output-file requirements/dev.txt
 	uv $(LOCK) --constraint requirements/dev.txt --output-file requirements/run.txt
 
 clean:  ## remove build products and caches; the virtual environment stays

@@ -58,3 +58,22 @@ def demo(
 
     click.echo(BANNER, err=True)
     return run(Options(trace, chat, texts, limit, target, start, end, scheme, seed, as_json, keep))
+
+
+@click.group()
+def bench() -> None:
+    """Measure ours, the bare primitives and installed peers in one run."""
+
+
+@bench.command()
+@click.option("--quick", is_flag=True, help="Only long enough to see that everything runs.")
+@click.option("--json", "as_json_lines", is_flag=True, help="One object a line.")
+def e2ee(*, quick: bool, as_json_lines: bool) -> None:
+    """Sessions, groups and escrowed messages; CPU time per message."""
+    from escrow_lab.bench.e2ee import figures
+    from escrow_lab.bench.report import HEADING, as_json, as_row
+
+    if not as_json_lines:
+        click.echo(HEADING)
+    for figure in figures(quick=quick):
+        click.echo(as_json("e2ee", figure) if as_json_lines else as_row(figure))

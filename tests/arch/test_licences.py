@@ -1,7 +1,7 @@
 """Everything that is installed stands under a licence that lets anybody use, change and pass on what we ship."""
 
 import re
-from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
+from importlib.metadata import PackageMetadata, PackageNotFoundError, files, metadata
 
 import pytest
 
@@ -23,7 +23,14 @@ def licence(package: str) -> str:
         # The lock is for every platform; what is not for this one is not installed on it.
         return "MIT" if package == "colorama" else ""
     classifiers = [line for line in found.get_all("Classifier", []) if line.startswith("License")]
-    return " ".join([*found.get_all("License-Expression", []), *found.get_all("License", []), *classifiers])
+    named = " ".join([*found.get_all("License-Expression", []), *found.get_all("License", []), *classifiers])
+    return named or named_by_its_text(package)
+
+
+def named_by_its_text(package: str) -> str:
+    """For a package whose metadata name no licence, and that carries the text of one."""
+    texts = [file.read_text() for file in files(package) or () if file.name == "LICENSE"]
+    return "MIT" if any("Permission is hereby granted, free of charge" in text for text in texts) else ""
 
 
 @pytest.mark.parametrize("package", locked("run.txt"))

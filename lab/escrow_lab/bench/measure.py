@@ -1,0 +1,82 @@
+"""Timing contestants against each other, in slices so short that a busy machine hurts all of them alike.
+
+CPU time of this process, not of the clock on the wall. What is measured stands in ``e2ee``, how it is shown in
+``report``.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import median, quantiles
+from time import process_time_ns
+from typing import Final, NamedTuple
+
+Step = Callable[[], object]
+
+
+class Effort(NamedTuple):
+    """``rounds`` values of each contestant, each the sum of ``slices`` slices of about ``slice_ns``."""
+
+    rounds: int
+    slices: int
+    slice_ns: int
+
+
+FULL: Final = Effort(9, 25, 2_000_000)
+QUICK: Final = Effort(3, 2, 300_000)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """One case, ready to run. A step does the work of ``per`` messages. ``missing`` peers are not installed."""
+
+    ours: Step
+    limit: Step
+    peers: Mapping[str, Step] = field(default_factory=dict)
+    missing: Iterable[str] = ()
+    per: int = 1
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Medians over the rounds, in ``unit``. ``spread`` is the interquartile range of ours over its median."""
+
+    case: str
+    unit: str
+    ours: float
+    limit: float
+    peers: Mapping[str, float]
+    missing: tuple[str, ...]
+    rounds: int
+    spread: float
+
+
+def contend(case: str, contest: Contest, effort: Effort) -> Figure:
+    """Run a contest; µs per message."""
+    runners = {"ours": contest.ours, "limit": contest.limit, **contest.peers}
+    counts = {name: _calibrated(step, effort.slice_ns) for name, step in runners.items()}
+    values: dict[str, list[float]] = {name: [] for name in runners}
+    for _ in range(effort.rounds):
+        spent = dict.fromkeys(runners, 0)
+        for _ in range(effort.slices):
+            for name, step in runners.items():
+                spent[name] += _time(step, counts[name])
+        for name, taken in spent.items():
+            values[name].append(taken / (counts[name] * effort.slices * contest.per) / 1000)
+    middle = {name: median(each) for name, each in values.items()}
+    ours, limit = middle.pop("ours"), middle.pop("limit")
+    lower, _, upper = quantiles(values["ours"], n=4)
+    missing = tuple(contest.missing)
+    return Figure(case, "us", ours, limit, middle, missing, effort.rounds, (upper - lower) / ours)
+
+
+def _time(step: Step, count: int) -> int:
+    begun = process_time_ns()
+    for _ in range(count):
+        step()
+    return process_time_ns() - begun
+
+
+def _calibrated(step: Step, slice_ns: int) -> int:
+    """How many steps fill a slice, after a few to warm up."""
+    _time(step, 3)
+    return max(1, slice_ns * 3 // max(1, _time(step, 3)))

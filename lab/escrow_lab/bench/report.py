@@ -1,0 +1,36 @@
+"""Figures as lines: JSON for machines, a table for people."""
+
+import json
+from typing import Final
+
+from escrow_lab.bench.measure import Figure
+
+
+def as_json(bench: str, figure: Figure) -> str:
+    """One object on one line. ``missing`` is there only if a peer is not installed."""
+    row: dict[str, object] = {
+        "bench": bench,
+        "case": figure.case,
+        "unit": figure.unit,
+        "ours": round(figure.ours, 2),
+        "limit": round(figure.limit, 2),
+        "ratio_to_limit": round(figure.ours / figure.limit, 3),
+        "peers": {name: round(value, 2) for name, value in figure.peers.items()},
+        "ratio_to_peers": {name: round(figure.ours / value, 3) for name, value in figure.peers.items()},
+        "rounds": figure.rounds,
+        "spread": round(figure.spread, 3),
+    }
+    if figure.missing:
+        row["missing"] = list(figure.missing)
+    return json.dumps(row, ensure_ascii=False)
+
+
+HEADING: Final = f"{'case':26} {'ours':>9} {'limit':>9} {'unit':4} {'ratio':>6}  peers (ratio)"
+
+
+def as_row(figure: Figure) -> str:
+    """A line of the table under ``HEADING``; a ratio is ours over theirs, so below 1 is better than they are."""
+    peers = [f"{name} {value:.1f} ({figure.ours / value:.2f})" for name, value in figure.peers.items()]
+    peers += [f"{name} (not installed)" for name in figure.missing]
+    numbers = f"{figure.ours:9.1f} {figure.limit:9.1f} {figure.unit:4} {figure.ours / figure.limit:6.2f}"
+    return f"{figure.case:26} {numbers}  {', '.join(peers)}".rstrip()
