@@ -9,8 +9,7 @@ import struct
 
 from escrow.errors import MalformedError
 
-_U64 = struct.Struct(">Q")
-_pack_u64 = _U64.pack  # bound once: every hash and every message of the wire goes through here
+_pack_u64 = struct.Struct(">Q").pack  # bound once: every hash and every message of the wire goes through here
 
 
 def u8(value: int) -> bytes:
@@ -48,17 +47,16 @@ def join(*fields: bytes) -> bytes:
 
 def split(data: bytes, *, most: int = 1 << 16, start: int = 0) -> tuple[bytes, ...]:
     """Decode ``join`` from ``start`` on; raise ``MalformedError`` unless every byte belongs to a whole field."""
-    fields = []
+    fields: list[bytes] = []
     at, end = start, len(data)
     while at < end:
-        if end - at < 8:
+        begin = at + 8
+        if begin > end:
             raise MalformedError("a length prefix is cut short")
-        (length,) = _U64.unpack_from(data, at)
-        at += 8
-        if length > end - at:
+        at = begin + int.from_bytes(data[at:begin], "big")
+        if at > end:
             raise MalformedError("a field is cut short")
-        fields.append(data[at : at + length])
-        at += length
+        fields.append(data[begin:at])
         if len(fields) > most:
             raise MalformedError(f"more than {most} fields")
     return tuple(fields)

@@ -149,7 +149,7 @@ def fields(tag: Tag, data: bytes, *widths: int | None, optional: int = 0) -> tup
     found = split(data, most=len(widths), start=len(tag.head))
     if not len(widths) - optional <= len(found) <= len(widths):
         raise MalformedError(f"a {tag.value} has {len(widths)} fields, not {len(found)}")
-    for place, (field, width) in enumerate(zip(found, widths, strict=False)):
-        if width is not None and len(field) != width:
-            raise MalformedError(f"field {place} of {tag.value} has {len(field)} bytes, not {width}")
+    for field, width in zip(found, widths, strict=False):
+        if len(field) != width and width is not None:
+            raise MalformedError(f"a field of {tag.value} has {len(field)} bytes, not {width}")
     return found

@@ -12,6 +12,7 @@ from nacl.exceptions import RuntimeError as SodiumError
 from nacl.pwhash import argon2id as sodium
 
 _BLOCK = 64
+_COUNTS = [bytes([count]) for count in range(256)]
 _INNER, _OUTER = bytes(byte ^ 0x36 for byte in range(256)), bytes(byte ^ 0x5C for byte in range(256))
 
 
@@ -40,7 +41,7 @@ def hkdf_expand(prk: bytes, info: bytes, length: int) -> bytes:
     block, out, count = b"", b"", 0
     while len(out) < length:
         count += 1
-        block = sha256(outer + sha256(b"%b%b%b%c" % (inner, block, info, count)).digest()).digest()
+        block = sha256(outer + sha256(inner + block + info + _COUNTS[count]).digest()).digest()
         out += block
     return out[:length]
 

@@ -26,7 +26,7 @@ HEADER = struct.Struct(f">32sII{NONCE_SIZE}s")
 
 _HEADER_SIZE = HEADER.size
 _SHORTEST = HEADER.size + aead.TAG_SIZE
-_ROOT = T(Tag.RATCHET_ROOT)
+_ROOT, _TURN = T(Tag.RATCHET_ROOT), T(Tag.RATCHET_TURN)
 
 
 class Skipped(Struct, frozen=True, gc=False):
@@ -39,7 +39,7 @@ class Skipped(Struct, frozen=True, gc=False):
 
 
 class RatchetState(Struct, frozen=True, gc=False):
-    """One side of a ratchet. ``own`` is our X25519 key; all secrets have 32 bytes.
+    """One side of a ratchet. ``own`` is our X25519 key; all secrets have 32 bytes; ``ad`` is bound to every message.
 
     No ``sending`` chain means that the next message sent turns the ratchet; an empty ``remote``, or no ``receiving``
     chain, that nothing has arrived yet. ``previous`` is the length of our last finished sending chain.
@@ -73,7 +73,7 @@ def responder(secret: SessionSecret) -> RatchetState:
 def encrypt(state: RatchetState, plaintext: bytes, ad: bytes, coins: bytes) -> tuple[RatchetState, bytes]:
     """The next state, and header 52 ‖ ciphertext |plaintext| + 16.
 
-    ``ad`` is bound to the message and delimits itself (a ``T`` of so many fields); ``coins`` are 32 fresh bytes.
+    ``ad`` is bound to the message and delimits itself (a digest, for instance); ``coins`` are 32 fresh bytes.
     """
     if state.sending is None or state.own is None:
         state = _turn_to_send(state, coins)
@@ -107,7 +107,10 @@ def decrypt(state: RatchetState, message: bytes, ad: bytes, now: int) -> tuple[R
         raise MalformedError("a message shorter than its header")
     header = message[:_HEADER_SIZE]
     remote, previous, number, nonce = HEADER.unpack(header)
-    state, key = _key_for(state, remote, previous, number, now)
+    if remote == state.remote and number == state.received and state.receiving is not None:
+        state, key = _next(state, state.receiving)
+    else:
+        state, key = _key_for(state, remote, previous, number, now)
     bound = state.ad + header + ad
     return state, aead.open_(key, nonce, message[_HEADER_SIZE:], bound, Reason.ENVELOPE_INVALID)
 
@@ -139,8 +142,13 @@ def _key_for(state: RatchetState, remote: bytes, previous: int, number: int, now
     if ahead:
         state = _skip(state, ahead, now)
     assert state.receiving is not None
-    following, key = advance(state.receiving.expose())
-    return _received(state, Secret(following), number + 1, state.skipped), key
+    return _next(state, state.receiving)
+
+
+def _next(state: RatchetState, chain: Secret) -> tuple[RatchetState, bytes]:
+    """The same for the message that is next in the receiving ``chain``."""
+    following, key = advance(chain.expose())
+    return _received(state, Secret(following), state.received + 1, state.skipped), key
 
 
 def _skip(state: RatchetState, count: int, now: int) -> RatchetState:
@@ -167,7 +175,7 @@ def _turn_to_send(state: RatchetState, coins: bytes) -> RatchetState:
     if not state.remote:
         raise AssertionError("a responder waits for the first message")
     # The root keeps a generator that is stuck from making the same key twice.
-    own = DhKey.from_seed(hkdf_extract(state.root.expose(), T(Tag.RATCHET_TURN, coins)))
+    own = DhKey.from_seed(hkdf_extract(state.root.expose(), _TURN + coins))
     root, chain = _derive_root(state.root, own.exchange(state.remote))
     return RatchetState(
         state.ad, root, own, state.remote, chain, 0, state.sent, state.receiving, state.received, state.skipped

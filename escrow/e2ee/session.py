@@ -18,7 +18,7 @@ from escrow.e2ee.pqxdh import SessionSecret, Used, initiate
 from escrow.e2ee.ratchet import RatchetState, decrypt, encrypt, initiator, prune, responder
 from escrow.encoding import number, u8, u32
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
-from escrow.tags import T, Tag
+from escrow.tags import Tag, digest
 
 MAX_LINKS = 5
 """Ratchets that a session keeps."""
@@ -98,8 +98,7 @@ def open_(
             return _accept(session, initial, message, ad, respond, now)
     if session is None:
         raise RefusedError(Reason.SESSION_MISSING)
-    pinned = _pinned(session.mode, session.lineage, ad)
-    refusals = []
+    pinned, refusals = _pinned(session.mode, session.lineage, ad), []
     for link in links:
         try:
             ratchet, plaintext = decrypt(link.ratchet, message, pinned, now)
@@ -166,4 +165,4 @@ def _without_expired(session: Session, now: int) -> Session:
 
 @lru_cache(maxsize=64)  # the same few bytes for every message of a session, and nothing secret
 def _pinned(mode: int, lineage: bytes, ad: bytes) -> bytes:
-    return T(Tag.SESSION_MODE, u8(mode), lineage, ad)
+    return digest(Tag.SESSION_MODE, u8(mode), lineage, ad)

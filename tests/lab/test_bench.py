@@ -71,7 +71,7 @@ def test_a_peer_that_is_not_installed_is_named_and_not_guessed(monkeypatch: pyte
     monkeypatch.setattr(peers, "PEERS", ("nobody_has_this",))
     contest = e2ee.CASES["oneway-256"]()
     assert not contest.peers
-    figure = contend("oneway-256", contest, Effort(2, 1, 1000))
+    figure = contend("oneway-256", contest, Effort(2, 1, 1000, 1))
     assert json.loads(as_json("e2ee", figure))["missing"] == ["nobody_has_this"]
     assert as_row(figure).endswith("nobody_has_this (not installed)")
 
@@ -86,7 +86,9 @@ def test_a_figure_is_the_median_of_rounds_per_message() -> None:
 
         return step
 
-    figure = contend("case", Contest(count("ours"), count("limit"), {"peer": count("peer")}, per=2), Effort(3, 2, 1000))
+    figure = contend(
+        "case", Contest(count("ours"), count("limit"), {"peer": count("peer")}, per=2), Effort(3, 2, 1000, 1)
+    )
     assert figure.rounds == 3
     assert all(each > 6 for each in calls.values())
     assert figure.ours > 0

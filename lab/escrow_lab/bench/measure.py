@@ -14,15 +14,20 @@ Step = Callable[[], object]
 
 
 class Effort(NamedTuple):
-    """``rounds`` values of each contestant, each the sum of ``slices`` slices of about ``slice_ns``."""
+    """``rounds`` values of each contestant, each the sum of ``slices`` slices of about ``slice_ns``.
+
+    A slice has ``least`` steps or more: right after another contestant's, a step finds the caches of the processor full
+    of other things, and a program in Python suffers more from that than a call of a library.
+    """
 
     rounds: int
     slices: int
     slice_ns: int
+    least: int
 
 
-FULL: Final = Effort(9, 25, 2_000_000)
-QUICK: Final = Effort(3, 2, 300_000)
+FULL: Final = Effort(9, 10, 4_000_000, 12)
+QUICK: Final = Effort(3, 2, 300_000, 1)
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Figure:
 def contend(case: str, contest: Contest, effort: Effort) -> Figure:
     """Run a contest; µs per message."""
     runners = {"ours": contest.ours, "limit": contest.limit, **contest.peers}
-    counts = {name: _calibrated(step, effort.slice_ns) for name, step in runners.items()}
+    counts = {name: _calibrated(step, effort) for name, step in runners.items()}
     values: dict[str, list[float]] = {name: [] for name in runners}
     for _ in range(effort.rounds):
         spent = dict.fromkeys(runners, 0)
@@ -76,7 +81,7 @@ def _time(step: Step, count: int) -> int:
     return process_time_ns() - begun
 
 
-def _calibrated(step: Step, slice_ns: int) -> int:
+def _calibrated(step: Step, effort: Effort) -> int:
     """How many steps fill a slice, after a few to warm up."""
     _time(step, 3)
-    return max(1, slice_ns * 3 // max(1, _time(step, 3)))
+    return max(effort.least, effort.slice_ns * 3 // max(1, _time(step, 3)))
