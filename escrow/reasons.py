@@ -94,6 +94,7 @@ class Reason(Enum):
     MODE_MISMATCH = Kind.REFUSED, "The message's escrow mode is not the conversation's.", "Start a new conversation to change the mode."
     ROSTER_STALE = Kind.REFUSED, "The roster is no longer current.", _FRESH
     ROSTER_UNKNOWN = Kind.REFUSED, "The roster version is not known yet.", "It is kept and tried again later."
+    ROSTER_FORKED = Kind.REFUSED, "The admin has signed a roster that does not fit the ones before.", "Leave the group: its admin shows different members to different people."
     ROSTER_ROOT = Kind.REFUSED, "The roster root is not that of the conversation.", _REPORT
     ROSTER_PATH = Kind.REFUSED, "The target is not shown to be in the roster.", "Ask the relay for the roster path."
     CAPSULE_SELF_CHECK = Kind.UNEXPECTED, "A capsule just made does not verify.", "Nothing was sent; please report it."

@@ -73,6 +73,7 @@ class Tag(Enum):
     CONVERSATION = "conversation"
     CONVERSATION_ID = "conversation-id"
     ROSTER = "roster"
+    ROSTER_LINK = "roster-link"
     MEMBER = "member"
     MEMBER_SALT = "member-salt"
     MEMBER_PROOF = "member-proof"

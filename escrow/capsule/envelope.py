@@ -21,7 +21,10 @@ Envelope = tuple[bytes, int, bytes]
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeContent:
-    """The plaintext of an envelope. ``seed`` is there iff ``index`` is 0; ``genesis`` until the peer has answered."""
+    """The plaintext of an envelope. ``seed`` is there iff ``index`` is 0.
+
+    ``genesis`` is the conversation's version, with index 0 until the receiving device has written under it.
+    """
 
     mode: int
     label_hash: bytes
@@ -54,6 +57,8 @@ class EnvelopeContent:
         )
         if len(seed) != (32 if number(index) == 0 else 0):
             raise MalformedError("a seed where none belongs, or none where one does")
+        if genesis and number(index):
+            raise MalformedError("a conversation travels at the start of a chain only")
         return cls(
             number(mode),
             label,

@@ -1,4 +1,4 @@
-"""What is inside a message once all layers are off: a line of text, or a file that is fetched apart.
+"""What is inside a message once all layers are off: a line of text, a file that is fetched apart, a note of a device.
 
 Each kind of content is a type of its own. Padded, because whoever sees a body sees its length. The same bytes go into
 an escrowed body and into the session message of an un-escrowed conversation, so that the two differ in nothing but the
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from escrow.e2ee.file import File
 from escrow.e2ee.padding import pad, unpad
-from escrow.encoding import u8
+from escrow.encoding import expect, number, u8, u64
 from escrow.errors import MalformedError, Reason
 from escrow.tags import T, Tag, fields
 
@@ -38,10 +38,33 @@ class Text(Struct, frozen=True, tag="text"):
             raise MalformedError(error.reason) from None
 
 
-Content = Text | File
+class NewRoster(Struct, frozen=True, tag="new-roster"):
+    """The message with which a ``version`` of a conversation travels; the version itself stands in the envelopes."""
+
+    KIND: ClassVar[int] = 16
+    """From 16 on kinds are for devices, and nothing is shown."""
+    text: ClassVar[str] = ""
+    version: int
+
+    def encode(self) -> bytes:
+        """u64."""
+        return u64(self.version)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Undo ``encode`` or raise ``MalformedError``."""
+        return cls(number(expect(data, 8, "a roster's version")))
+
+
+Content = Text | File | NewRoster
 """The content of one message."""
 
-_KINDS: Final[dict[bytes, type[Content]]] = {u8(kind.KIND): kind for kind in (Text, File)}
+_KINDS: Final[dict[bytes, type[Content]]] = {u8(kind.KIND): kind for kind in (Text, File, NewRoster)}
+
+
+def is_control(content: Content) -> bool:
+    """Whether devices say it to each other and no screen shows it."""
+    return isinstance(content, NewRoster)
 
 
 def encode_content(content: Content) -> bytes:

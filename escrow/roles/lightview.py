@@ -10,6 +10,7 @@ asked again only after ``hope_again``.
 from dataclasses import dataclass
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from escrow.capsule.receipt import IngestRoot
 from escrow.committee.documents import CommitteeKey, ShareGeneration
@@ -101,6 +102,13 @@ class LightView:
         """The ``count`` of the first head that will have been asked for after this moment."""
         head = self.head(view)
         return 1 + (head.count if head else 0) + len(view.owed(GetHead))
+
+    def renew(self, draft: Draft, now: Millis) -> None:
+        """Somebody knows better than this head: ask for a newer one, and act on none until it is here."""
+        head = self.head(draft)
+        if head is not None:
+            draft.put(_HEAD, pack(replace(head, time_ms=0)))
+            self.refresh(draft, now)
 
     # -- records ------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from escrow.tlog.quorum import Head
 from escrow.warrant.documents import WarrantPayload, check_home, parse_warrant, validate
 from escrow.warrant.dsse import Envelope
 from escrow.warrant.genesis import Genesis
+from escrow.warrant.intervals import Intervals
 from escrow.warrant.locks import Locks, check_locks
 from escrow.warrant.roster_path import RosterPath
 from escrow.warrant.scope import Scope
@@ -163,11 +164,22 @@ def check_scope(
             raise RefusedError(Reason.ROSTER_PATH, "a warrant on conversations needs the target's roster path")
         member = roster_path.member(label.roster_root)
     warrant.scope.require(label, ingest_time, member)
-    closed = clock.low >= genesis.policy.epoch_end(label.epoch) + genesis.grace_ms
-    if label.n_max != 1 and not closed:
-        raise RefusedError(Reason.LIVE_CHAIN)
+    if label.n_max != 1:
+        _check_long_chain(genesis, warrant, clock, label)
     if warrant.payload.kind == "PROSPECTIVE" and ingest_time < warrant.activation:
         raise RefusedError(Reason.BEFORE_ACTIVATION)
+
+
+def _check_long_chain(genesis: Genesis, warrant: SealedWarrant, clock: Clock, label: Label) -> None:
+    """One seed opens a whole epoch of such a chain: the epoch must be over, and be one that the window touches.
+
+    The warrant's epochs may begin one before the window, for single messages that arrive late; that one is not meant.
+    """
+    start, end = genesis.policy.epoch_start(label.epoch), genesis.policy.epoch_end(label.epoch)
+    if not warrant.scope.window & Intervals.of([(start, end)]):
+        raise RefusedError(Reason.OUT_OF_SCOPE, "a chain of an epoch beside the window")
+    if clock.low < end + genesis.grace_ms:
+        raise RefusedError(Reason.LIVE_CHAIN)
 
 
 def check_warrant(

@@ -193,7 +193,7 @@ def _check_window(payload: WarrantPayload, policy: Policy) -> None:
     covered = Intervals.of((policy.epoch_start(part.first), policy.epoch_start(part.end)) for part in payload.epochs)
     # Chains of one message are filtered by the window itself, and one may arrive just after its epoch; longer
     # chains are admitted by their epoch alone, so there the epochs may only round the window out.
-    late = 1 if policy.n_max == 1 else 0
+    late = 1 if policy.has_single_messages else 0
     first, last = policy.epoch_of(window.start) - late, policy.epoch_of(window.end - 1)
     _require(
         (Intervals.of([(window.start, window.end)]) <= covered, "the message window exceeds the epochs"),

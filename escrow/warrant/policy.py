@@ -19,9 +19,11 @@ from escrow.warrant.strict import Bytes32, Count, Length, Name, Number
 
 PAYLOAD_TYPE: Final = "application/vnd.escrow.policy.v1+json"
 
-
 SchemeName = Literal["tdh2-ed25519", "tdh2-ristretto255"]
 """How a policy names an escrow scheme: the keys of ``SUITES``."""
+
+PAIR: Final = 2
+"""Accounts in a conversation that is no group."""
 
 
 class Limits(strict.Document, frozen=True):
@@ -43,6 +45,21 @@ class Limits(strict.Document, frozen=True):
     """Capsules that one custodian opens in one day, over all warrants."""
 
 
+class Reseed(strict.Document, frozen=True):
+    """When a sender takes a new seed: for every message, or for every epoch and at the latest after ``n_max``."""
+
+    rule: Literal["message", "epoch"]
+    n_max: Annotated[int, Meta(ge=1, le=1024)]
+    """Messages under one seed."""
+
+
+class ReseedRules(strict.Document, frozen=True):
+    """A rule for conversations of two accounts, and one for those of more."""
+
+    pairs: Reseed
+    groups: Reseed
+
+
 class Policy(strict.Document, frozen=True, dict=True):
     """One version of a policy. Times in milliseconds; ``retention`` counts from the end of a period."""
 
@@ -58,8 +75,7 @@ class Policy(strict.Document, frozen=True, dict=True):
     epoch_origin: Number
     epoch_length: Length
     epochs_per_period: Count
-    reseed: Literal["message", "epoch"]
-    n_max: Annotated[int, Meta(ge=1, le=1024)]
+    reseed: ReseedRules
     retention: Length
     relay_retention: Number
     """How long the relay keeps an accepted item; 0: not at all after delivery."""
@@ -80,6 +96,15 @@ class Policy(strict.Document, frozen=True, dict=True):
     def suite(self) -> int:
         """The number of the scheme in labels."""
         return SUITES[self.scheme]
+
+    def n_max_of(self, members: int) -> int:
+        """How many messages a chain may have in a conversation of so many accounts."""
+        return (self.reseed.pairs if members <= PAIR else self.reseed.groups).n_max
+
+    @property
+    def has_single_messages(self) -> bool:
+        """Whether some chains have one message, so that a warrant's window divides them by time."""
+        return 1 in (self.reseed.pairs.n_max, self.reseed.groups.n_max)
 
     def epoch_of(self, time: int) -> Epoch:
         """The epoch that contains ``time``; ``RANGE_INVALID`` before the first."""
@@ -119,7 +144,7 @@ def parse_policy(payload: bytes) -> Policy:
         raise RefusedError(Reason.SCHEMA_INVALID, "n is the number of custodians, each named once")
     if policy.t > policy.n:
         raise RefusedError(Reason.RANGE_INVALID, "the threshold exceeds the number of custodians")
-    if policy.reseed == "message" and policy.n_max != 1:
+    if any(each.rule == "message" and each.n_max != 1 for each in (policy.reseed.pairs, policy.reseed.groups)):
         raise RefusedError(Reason.RANGE_INVALID, "chains of one message have n_max 1")
     return policy
 

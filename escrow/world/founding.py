@@ -15,7 +15,7 @@ from escrow.tags import T, Tag
 from escrow.tlog.vkey import KeyType, VerifierKey
 from escrow.warrant import dsse, strict
 from escrow.warrant.genesis import Custodian, Genesis, KeyHolder, Lock, Log, Person
-from escrow.warrant.policy import PAYLOAD_TYPE, Limits, Policy, SchemeName
+from escrow.warrant.policy import PAYLOAD_TYPE, Limits, Policy, Reseed, ReseedRules, SchemeName
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -43,6 +43,9 @@ class Terms:
     ingest_cadence: int = 6 * HOUR
     most_inclusion_delay: int = DAY
     activation_delay_s: int = 60
+    pair_chain: int = 1
+    """Messages under one seed in a conversation of two; in ``group_chain``, of more."""
+    group_chain: int = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +111,7 @@ def _policy(terms: Terms, custodians: list[str]) -> Policy:
         epoch_origin=terms.epoch_origin,
         epoch_length=terms.epoch_length,
         epochs_per_period=terms.epochs_per_period,
-        reseed="message",
-        n_max=1,
+        reseed=ReseedRules(pairs=_reseed(terms.pair_chain), groups=_reseed(terms.group_chain)),
         retention=terms.retention,
         relay_retention=terms.relay_retention,
         limits=Limits(
@@ -124,6 +126,10 @@ def _policy(terms: Terms, custodians: list[str]) -> Policy:
         ),
         ingest_cadence=terms.ingest_cadence,
     )
+
+
+def _reseed(most: int) -> Reseed:
+    return Reseed(rule="message" if most == 1 else "epoch", n_max=most)
 
 
 def _lock(names: tuple[str, ...], people: Mapping[str, Secret]) -> Lock:

@@ -23,7 +23,7 @@ def write(genesis: Genesis, wanted: NewApplication, coins: Coins) -> Investigati
     recipient = RecipientKey.from_seed(recipient_seed.expose()).public
     start, end = wanted.window
     # An item may reach the relay just after the end of its epoch, so the window's first epoch is one before.
-    first = max(0, policy.epoch_of(max(start, policy.epoch_origin)) - (1 if policy.n_max == 1 else 0))
+    first = max(0, policy.epoch_of(max(start, policy.epoch_origin)) - (1 if policy.has_single_messages else 0))
     fields = {
         "warrant_id": warrant_id.hex(),
         "authority": genesis.authority.key,

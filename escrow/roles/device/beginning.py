@@ -12,9 +12,10 @@ from escrow.encoding import number, u64
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import AccountId, DeviceNo, Millis
 from escrow.roles.calls import GetBundle, PrekeyBundle
+from escrow.roles.device.addressing import concerns
 from escrow.roles.device.batches import GRACE
 from escrow.roles.device.conversations import lineage_of
-from escrow.roles.device.directory import known_account
+from escrow.roles.device.directory import listed_devices
 from escrow.roles.device.outcome import refuse
 from escrow.roles.device.state import Queued, load_me, save_session, session_key, session_with
 from escrow.roles.lightview import LightView
@@ -83,7 +84,7 @@ class Beginning:
         return open_session(load_me(draft).keys, theirs, mode, lineage, self.kem, coins, now, renew=before)
 
     def _identity(self, draft: Draft, account: AccountId, device: int) -> Identity:
-        logged = self.view.device_list(draft, account)
+        logged = listed_devices(draft, self.view, account)
         if logged is None:
             raise RefusedError(Reason.DEVICE_UNKNOWN, "prekeys of a device that we did not ask for")
         return logged.device(DeviceNo(device)).identity(account)
@@ -92,7 +93,7 @@ class Beginning:
         """The queued messages to that device that have no session to go with, oldest first."""
         for _, data in draft.scan(b"queue/"):
             message = unpack(data, Queued)
-            if known_account(draft, message.to) != account:
+            if not concerns(draft, message, account):
                 continue
             session = self._in_use(draft, account, device, message.mode)
             if session is None or outlived(draft, session, now):
@@ -100,7 +101,7 @@ class Beginning:
 
     def _in_use(self, draft: Draft, account: AccountId, device: int, mode: int) -> Session | None:
         """The session with the present keys of that device."""
-        logged = self.view.device_list(draft, account)
+        logged = listed_devices(draft, self.view, account)
         listed = logged.devices if logged else ()
         present = next((one.identity(account) for one in listed if one.number == device), None)
         return None if present is None else session_with(draft, present, mode)

@@ -25,7 +25,10 @@ class Register(Call, frozen=True):
 
 
 class Send(Call, frozen=True):
-    """Queue ``text`` (at most 60 KiB of UTF-8) for ``to`` in ``mode`` (0 plain, 1 escrowed)."""
+    """Queue ``text`` (at most 60 KiB of UTF-8) for ``to`` in ``mode`` (0 plain, 1 escrowed).
+
+    A ``to`` that begins with ``#`` is a group, which has a mode of its own.
+    """
 
     answer = Done
     to: str
@@ -54,6 +57,24 @@ class SendFile(Call, frozen=True):
     to: str
     mode: int
     file: File
+
+
+class CreateGroup(Call, frozen=True):
+    """Begin a group called ``#title`` in ``mode``, of the accounts called ``members`` and this one, its admin."""
+
+    answer = Done
+    name: str
+    members: tuple[str, ...]
+    mode: int
+
+
+class ChangeGroup(Call, frozen=True):
+    """Add and remove members of a group of ours: a new version, which goes to all who are in it then."""
+
+    answer = Done
+    name: str
+    add: tuple[str, ...]
+    remove: tuple[str, ...]
 
 
 class Sync(Call, frozen=True):
@@ -129,7 +150,9 @@ class Confirm(Call, frozen=True):
 class ConversationStatus(Struct, frozen=True):
     """One conversation as the screen shows it: with whom, and whether an escrow holds its messages.
 
-    ``trust`` is a ``pins.Trust``: how the user stands to the peer's devices.
+    ``trust`` is a ``pins.Trust``: how the user stands to the devices of the peer, or of whom she trusts least in a
+    group. ``confirmed``: every other member has written in it. A group has no peer; ``peer_name`` is its name here,
+    ``admin`` whose it is, ``members`` are the names of all.
     """
 
     peer: bytes
@@ -137,6 +160,10 @@ class ConversationStatus(Struct, frozen=True):
     mode: int
     confirmed: bool
     trust: str
+    id: bytes = b""
+    admin: bytes = b""
+    members: tuple[str, ...] = ()
+    version: int = 0
 
 
 class Watched(Struct, frozen=True):

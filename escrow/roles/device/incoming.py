@@ -7,14 +7,18 @@ from itertools import pairwise
 
 from msgspec.structs import replace
 
+from escrow.capsule.label import Label
 from escrow.e2ee.keys import Identity
 from escrow.encoding import expect, u64
-from escrow.errors import DeferredError, MalformedError, RefusedError
+from escrow.errors import DeferredError, MalformedError, Reason, RefusedError
 from escrow.ids import AccountId, Millis
 from escrow.roles.calls import EscrowDelivery, Fetch, Fetched, PlainDelivery
 from escrow.roles.device.audit import Audit, SignedReceipt
 from escrow.roles.device.blame import NOBODY, culprits_of
+from escrow.roles.device.chains import forget_ended, has_ended, place_of
 from escrow.roles.device.directory import RELAY, sender_identity
+from escrow.roles.device.reading import Reader
+from escrow.roles.device.receipts import authentic, check_names
 from escrow.roles.device.receiving import Receiver
 from escrow.roles.device.state import ESCROW, PLAIN, Deferred, Shown, load_me, push, raise_alarm, save_me
 from escrow.roles.machine import Draft
@@ -27,13 +31,18 @@ MOST_NUMBER = 1 << 63
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A delivery whose sender is known. ``name`` (32 bytes) is what a repetition of it has in common with it."""
+    """A delivery whose sender is known, or that has not come whole.
 
-    sender: Identity
+    ``name`` (32 bytes) is what a repetition of it has in common with it. ``envelope`` is empty for a later message of a
+    group's chain; ``receipt_time`` (ms) is 0 where there is no receipt.
+    """
+
+    sender: Identity | None
     mode: int
     envelope: bytes
     name: bytes
-    show: Callable[[Draft, bytes], Shown]
+    receipt_time: int
+    show: Callable[[Draft, bytes], Shown | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,7 @@ class Incoming:
     """The receiving half of a device."""
 
     receiver: Receiver
+    reader: Reader
 
     def fetch(self, draft: Draft) -> None:
         """Owe the question for what waits at the relay, which acknowledges what came before."""
@@ -71,16 +81,15 @@ class Incoming:
 
     def _take(self, draft: Draft, item: Deferred, now: Millis) -> None:
         """Show a delivery, keep it for later, or refuse it; never let it hold up the next one."""
-        place, opened, name = b"deferred/" + u64(item.delivery.number), item.opened, b""
+        place, opened, letter = b"deferred/" + u64(item.delivery.number), item.opened, None
         attempt = Draft(draft)
         try:
             letter = self._letter(attempt, item, now)
-            name = letter.name
             # SPEC RCV-11: what was opened and settled is dropped when it comes again.
-            if draft.get(b"settled/" + name) is not None:
+            if draft.get(b"settled/" + letter.name) is not None:
                 draft.delete(place)
                 return
-            if not opened:
+            if letter.sender and letter.envelope and not opened:
                 opened = self.receiver.unseal(attempt, letter.sender, letter.mode, letter.envelope, now)
                 draft.absorb(attempt)  # the ratchet has moved on, whatever comes next
                 attempt = Draft(draft)
@@ -94,10 +103,19 @@ class Incoming:
             raise_alarm(draft, error.reason, culprits, error.detail, now)
         else:
             draft.absorb(attempt)
-            push(draft, b"inbox/", shown)
-        if opened:
-            draft.put(b"settled/" + name, b"")
+            if shown is not None:
+                push(draft, b"inbox/", shown)
+        if letter is not None and (opened or not letter.envelope):
+            draft.put(b"settled/" + letter.name, b"")
         draft.delete(place)
+        if letter is not None:
+            self._forget_chains(draft, letter.receipt_time)
+
+    def _forget_chains(self, draft: Draft, time: int) -> None:
+        """Forget the chains whose time is over, unless something of theirs still waits."""
+        if has_ended(draft, time):
+            waiting = (unpack(data, Deferred).delivery.escrow for _, data in draft.scan(b"deferred/"))
+            forget_ended(draft, time, {place_of(Label.decode(item.label)) for item in waiting if item is not None})
 
     def _letter(self, draft: Draft, item: Deferred, now: Millis) -> Letter:
         match item.delivery.escrow, item.delivery.plain:
@@ -109,22 +127,33 @@ class Incoming:
                 raise MalformedError("a delivery is of exactly one kind")
 
     def _escrowed(self, draft: Draft, item: EscrowDelivery, since: int, now: Millis) -> Letter:
+        if not item.body:
+            receipt, _ = authentic(self.receiver.genesis, item.receipt, item.path, item.frame, item.relay_sig)
+            check_names(receipt, Label.decode(item.label))
+            return Letter(None, ESCROW, b"", receipt.submit_hash, receipt.ingest_time, _not_yet)
         checked = self.receiver.check_public(draft, item, since, now)
 
-        def show(attempt: Draft, opened: bytes) -> Shown:
-            shown = self.receiver.show(attempt, item, checked, opened)
+        def show(attempt: Draft, opened: bytes) -> Shown | None:
+            shown = self.reader.show(attempt, item, checked, opened, now)
             kept = SignedReceipt(item.receipt, item.path, item.frame, item.relay_sig)
             Audit(self.receiver.view).keep(attempt, kept)
             return shown
 
-        return Letter(checked.sender, ESCROW, item.envelope, checked.signed.hash, show)
+        return Letter(checked.sender, ESCROW, item.envelope, checked.signed.hash, checked.receipt.ingest_time, show)
 
     def _plain(self, draft: Draft, item: PlainDelivery, now: Millis) -> Letter:
         """The sender is the one whom the relay names; the session will tell."""
+        if not item.envelope:
+            raise MalformedError("an un-escrowed message is its envelope")
         account = AccountId(expect(item.sender_account, 32, "an account id"))
         sender, name = sender_identity(draft, self.receiver.view, account, item.sender_device, now)
 
-        def show(attempt: Draft, opened: bytes) -> Shown:
-            return self.receiver.show_plain(attempt, sender, name, opened, now)
+        def show(attempt: Draft, opened: bytes) -> Shown | None:
+            return self.reader.show_plain(attempt, sender, name, opened, now)
 
-        return Letter(sender, PLAIN, item.envelope, hashlib.sha256(item.envelope).digest(), show)
+        return Letter(sender, PLAIN, item.envelope, hashlib.sha256(item.envelope).digest(), 0, show)
+
+
+def _not_yet(_attempt: Draft, _opened: bytes) -> Shown | None:
+    # SPEC RCV-15: what comes without its body waits for the whole.
+    raise DeferredError(Reason.BODY_MISSING)

@@ -34,16 +34,28 @@ from escrow.roles.calls import (
     Reply,
     Submit,
 )
-from escrow.roles.device import acquaintance, attaching, commands, enrolment, outcome, prekeeping, report
+from escrow.roles.device import acquaintance, attaching, commands, enrolment, groups, outcome, prekeeping, report
 from escrow.roles.device.audit import Audit
 from escrow.roles.device.beginning import Beginning
 from escrow.roles.device.blame import NOBODY
 from escrow.roles.device.directory import on_found
 from escrow.roles.device.incoming import Incoming
 from escrow.roles.device.monitor import Monitor
+from escrow.roles.device.reading import Reader
 from escrow.roles.device.receiving import Receiver
 from escrow.roles.device.sending import Sender
-from escrow.roles.device.state import ESCROW, PLAIN, Queued, enqueue, load_me, queue_key, raise_alarm, save_me
+from escrow.roles.device.state import (
+    ESCROW,
+    PLAIN,
+    Change,
+    Queued,
+    enqueue,
+    load_me,
+    load_queued,
+    queue_key,
+    raise_alarm,
+    save_me,
+)
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import OUTBOX, Answered, Called, Draft, Event, Read, Writes
 from escrow.roles.state import unpack
@@ -64,7 +76,7 @@ class Device:
 
     @property
     def _incoming(self) -> Incoming:
-        return Incoming(Receiver(self.genesis, self.view))
+        return Incoming(Receiver(self.genesis, self.view), Reader(self.genesis, self.view))
 
     @property
     def _monitor(self) -> Monitor:
@@ -109,6 +121,8 @@ class Device:
             case commands.SendFile(to=to, mode=mode, file=file):
                 self._queue(draft, to, mode, file)
                 attaching.sent(draft, file)
+            case commands.CreateGroup() | commands.ChangeGroup():
+                self._queue(draft, call.name, *groups.planned(draft, call))
             case commands.Sync():
                 prekeeping.forget(draft, now)
                 self.view.keep_up(draft, now)  # whatever comes is judged by the log as it is now
@@ -124,11 +138,14 @@ class Device:
                 raise RefusedError(Reason.PERMISSION_DENIED, type(call).__name__)
         return Done()
 
-    def _queue(self, draft: Draft, to: str, mode: int, content: Content) -> None:
+    def _queue(self, draft: Draft, to: str, mode: int, content: Content | Change) -> None:
         if mode not in (PLAIN, ESCROW):
             raise RefusedError(Reason.USAGE, f"no mode {mode}")
-        for each in (Text(to), content):
+        said = map(Text, (*content.add, *content.remove)) if isinstance(content, Change) else (content,)
+        for each in (Text(to), *said):
             encode_content(each)  # what cannot be sent is refused before it is queued
+        if groups.is_group(to) and not isinstance(content, Change) and groups.mode_of(draft, to) != mode:
+            raise RefusedError(Reason.MODE_MISMATCH, f"{to} keeps the mode that it was begun in")
         me = load_me(draft)
         save_me(draft, replace(me, texts=me.texts + 1))
         enqueue(draft, Queued(me.texts, to, mode, content))
@@ -203,7 +220,7 @@ class Device:
             acquaintance.not_found(draft, call.name)
             for _, data in list(draft.scan(b"queue/")):
                 message = unpack(data, Queued)
-                if message.to == call.name:
+                if outcome.is_about(message, call.name):
                     outcome.refuse(draft, message, error, now, draw)
 
     # -- what follows -------------------------------------------------------------------------
@@ -221,11 +238,15 @@ class Device:
                 continue
             attempt = Draft(draft)
             try:
-                sender.send(attempt, message, now, draw)
+                content = message.content
+                if isinstance(content, Change):
+                    content = groups.carry_out(attempt, self.genesis, message, content, now, draw)
+                    enqueue(attempt, replace(message, content=content))
+                sender.send(attempt, replace(message, content=content), content, now, draw)
             except DeferredError as wait:
                 blocked.add(lane)
-                draft.absorb(attempt)  # it holds the questions for what is missing
-                enqueue(draft, replace(message, waits=wait.reason.name))
+                draft.absorb(attempt)  # it holds the questions for what is missing, and a change that was made
+                enqueue(draft, replace(load_queued(draft, message), waits=wait.reason.name))
             except (MalformedError, RefusedError) as error:
                 outcome.refuse(draft, message, error, now, draw)
             else:

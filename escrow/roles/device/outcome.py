@@ -6,6 +6,8 @@ A relay that refuses for ever is asked a few times for each thing the user does,
 
 from msgspec.structs import replace
 
+from escrow.capsule.body import Body
+from escrow.capsule.header import Header
 from escrow.capsule.label import Label
 from escrow.capsule.receipt import Frame
 from escrow.crypto.coins import Coins
@@ -14,9 +16,12 @@ from escrow.ids import Millis
 from escrow.roles.calls import FrameReply, ItemResult, RegisterRoute, Reply, Submission, Submit
 from escrow.roles.device.audit import Audit, SignedReceipt
 from escrow.roles.device.blame import NOBODY, culprits_of
+from escrow.roles.device.chains import close_chain
+from escrow.roles.device.conversations import release_name
 from escrow.roles.device.directory import RELAY
+from escrow.roles.device.opening import route_key
 from escrow.roles.device.receipts import authentic, check_names, in_time
-from escrow.roles.device.state import Queued, Sent, enqueue, push, queue_key, raise_alarm
+from escrow.roles.device.state import Change, Queued, Sent, enqueue, push, queue_key, raise_alarm
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Draft
 from escrow.roles.state import pack, unpack
@@ -28,9 +33,13 @@ ANEW = {
     Reason.POLICY_STALE,
     Reason.COMMITTEE_RETIRED,
     Reason.CHAIN_REUSED,
+    Reason.CHAIN_UNKNOWN,
+    Reason.INDEX_REUSED,
     Reason.CONV_TAG,
+    Reason.RECIPIENTS_MISMATCH,
 }
-"""Refusals that the same text under a new chain can mend. The tag is unknown where its epoch was over too soon."""
+"""Refusals that the same text under a new chain can mend. The tag is unknown where its epoch was over too soon, the
+chain where its first message was refused, and devices where an account has others now."""
 AGAIN = {Reason.INGEST_BLOCKED, Reason.RATE_LIMITED, Reason.EPOCH_FUTURE}
 """Refusals that the same bytes can mend later."""
 MOST_TRIES = 3
@@ -44,9 +53,10 @@ def on_submitted(draft: Draft, genesis: Genesis, call: Submit, reply: Reply | Es
         case FrameReply(items=(result,)) if not result.reason:
             _on_accepted(draft, genesis, item, result, now)
         case FrameReply(items=(result,)):
-            _on_refused(draft, call, Reason.__members__.get(result.reason, Reason.MALFORMED), now)
+            reason = Reason.__members__.get(result.reason, Reason.MALFORMED)
+            _on_refused(draft, genesis, call, reason, now)
         case EscrowError() as error:
-            _on_refused(draft, call, error.reason, now)
+            _on_refused(draft, genesis, call, error.reason, now)
         case _:
             # No answer to our question: as good as a lost one, so the same bytes go out again.
             raise_alarm(draft, Reason.MALFORMED, NOBODY, "the relay answered another question", now)
@@ -55,7 +65,7 @@ def on_submitted(draft: Draft, genesis: Genesis, call: Submit, reply: Reply | Es
 
 def on_route_refused(draft: Draft, call: RegisterRoute, error: EscrowError, now: Millis) -> None:
     """The relay does not know the conversation's tag: tell it again with the next chain that has this tag."""
-    draft.delete(b"route/" + call.conv_tag)
+    draft.delete(route_key(call.conv_tag, call.roster_version))
     if error.reason not in ANEW | AGAIN:
         raise_alarm(draft, error.reason, NOBODY, "the relay does not take a conversation's tag", now)
 
@@ -63,9 +73,17 @@ def on_route_refused(draft: Draft, call: RegisterRoute, error: EscrowError, now:
 def refuse(draft: Draft, message: Queued, error: EscrowError, now: Millis, draw: Coins) -> None:
     """A queued message that cannot be sealed: keep it among the refused, and say why."""
     draft.delete(queue_key(message))
+    if isinstance(message.content, Change) and message.content.begins:
+        release_name(draft, message.to)
     draft.put(b"sent/" + draw.take("idempotency", 16), pack(Sent(message, b"", error.reason.name, b"", 0)))
     detail = f"to {message.to}: {error.detail}" if error.detail else f"to {message.to}"
     raise_alarm(draft, error.reason, error.culprits, detail, now)
+
+
+def is_about(message: Queued, name: str) -> bool:
+    """Whether a queued message needs the account of that name."""
+    change = message.content if isinstance(message.content, Change) else Change((), ())
+    return name == message.to or name in change.add + change.remove
 
 
 def hope_again(draft: Draft) -> None:
@@ -87,13 +105,15 @@ def _on_accepted(draft: Draft, genesis: Genesis, item: Submission, result: ItemR
         draft.put(place, pack(replace(sent, state="accepted")))
         return
     try:
-        frame = _check_receipt(genesis, sent, Label.decode(item.escrow.label), result)
+        frame = _check_receipt(genesis, sent, Label.decode(item.escrow.label or sent.label), result)
     except (MalformedError, RefusedError) as error:
         # The relay has our message and did not sign for it. Its chain is never used again.
         raise_alarm(draft, Reason.RECEIPT_INVALID, culprits_of(Reason.RECEIPT_INVALID), error.detail, now)
-        draft.put(place, pack(replace(sent, state=Reason.RECEIPT_INVALID.name)))
+        draft.put(place, pack(replace(sent, state=Reason.RECEIPT_INVALID.name, label=b"")))
+        _close_chain(draft, item)
         return
-    draft.put(place, pack(replace(sent, state="accepted", receipt=result.receipt, include_by=frame.include_by)))
+    accepted = replace(sent, state="accepted", receipt=result.receipt, include_by=frame.include_by, label=b"")
+    draft.put(place, pack(accepted))
     Audit(LightView(genesis)).keep(draft, SignedReceipt(result.receipt, result.path, result.frame, result.relay_sig))
 
 
@@ -105,14 +125,24 @@ def _check_receipt(genesis: Genesis, sent: Sent, label: Label, result: ItemResul
     return frame
 
 
-def _on_refused(draft: Draft, call: Submit, reason: Reason, now: Millis) -> None:
+def _on_refused(draft: Draft, genesis: Genesis, call: Submit, reason: Reason, now: Millis) -> None:
     place = b"sent/" + call.items[0].idempotency_key
     sent = unpack(draft.get(place) or b"", Sent)
+    if reason not in AGAIN:
+        _close_chain(draft, call.items[0])
+    if reason is Reason.RECIPIENTS_MISMATCH:
+        LightView(genesis).renew(draft, now)
     if reason in ANEW:
         draft.delete(place)
         enqueue(draft, replace(sent.message, tries=sent.message.tries + 1, waits=reason.name))
     elif reason in AGAIN:
         push(draft, b"later/", call)
     else:
-        draft.put(place, pack(replace(sent, state=reason.name)))
+        draft.put(place, pack(replace(sent, state=reason.name, label=b"")))
         raise_alarm(draft, reason, NOBODY, f"to {sent.message.to}", now)
+
+
+def _close_chain(draft: Draft, item: Submission) -> None:
+    """Nothing more is sent under a chain of which something was refused: its keys are never used for other content."""
+    if item.escrow is not None:
+        close_chain(draft, Header.decode(Body.decode(item.escrow.body).header).label_hash)

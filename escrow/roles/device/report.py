@@ -6,11 +6,13 @@ from escrow.roles.device.commands import ConversationStatus, Inbox, Status, Watc
 from escrow.roles.device.conversations import Held, all_held
 from escrow.roles.device.directory import names
 from escrow.roles.device.monitor import progress
-from escrow.roles.device.pins import trust
-from escrow.roles.device.state import Alarm, Deferred, Queued, Sent, Shown, load_me
+from escrow.roles.device.pins import Trust, trust
+from escrow.roles.device.state import Alarm, Deferred, Me, Queued, Sent, Shown, load_me
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Draft, Read
 from escrow.roles.state import unpack
+
+_LEAST_FIRST = (Trust.CHANGED, Trust.UNKNOWN, Trust.FIRST_SEEN, Trust.COMPARED)
 
 
 def inbox(view: Read | Draft, start: int) -> Inbox:
@@ -31,7 +33,7 @@ def status(view: Read | Draft, light: LightView) -> Status:
         account=me.keys.account,
         name=me.name,
         enrolled=me.enrolled,
-        conversations=tuple(_conversation(view, light, held) for held in all_held(view)),
+        conversations=tuple(_conversation(view, light, me, held) for held in all_held(view)),
         queued=len(queued),
         unanswered=sum(each.state == "sent" for each in sent),
         accepted=sum(each.state == "accepted" for each in sent),
@@ -44,6 +46,20 @@ def status(view: Read | Draft, light: LightView) -> Status:
     )
 
 
-def _conversation(view: Read | Draft, light: LightView, held: Held) -> ConversationStatus:
-    name, trusted = names(view, light, held.peer), trust(view, held.peer, light.device_list(view, held.peer))
-    return ConversationStatus(held.peer, name, held.conversation.mode, held.confirmed, trusted)
+def _conversation(view: Read | Draft, light: LightView, me: Me, held: Held) -> ConversationStatus:
+    conversation, own = held.conversation, me.keys.account
+    others = [member for member in conversation.members if member != own]
+    wrote = {one.account for one in held.confirmed if one.version == conversation.version}
+    called = {member: names(view, light, member) for member in others} | {own: me.name}
+    trusted = {trust(view, member, light.device_list(view, member)) for member in others}
+    return ConversationStatus(
+        peer=b"" if held.name else held.peer(me),
+        peer_name=held.name or called[held.peer(me)],
+        mode=conversation.mode,
+        confirmed=wrote >= set(others),
+        trust=next(each for each in _LEAST_FIRST if each in trusted),
+        id=conversation.id,
+        admin=conversation.admin,
+        members=tuple(called[member] for member in conversation.members),
+        version=conversation.version,
+    )

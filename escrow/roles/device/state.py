@@ -7,14 +7,16 @@
 ``next-prekey``        the number of the next prekey; no number is used twice
 ``session/``           one e2ee session per (peer device, mode)
 ``begun/``             when we began a session that was not answered yet
-``conv/``, ``with/``   conversations by id; the one in use per (peer, mode)
-``route/``             conversation tags that the relay has been told
+``conv/``, ``past/``   conversations by id; their earlier versions
+``with/``, ``pair/``   ids of the conversations with an account; of the one in use as a pair
+``group/``             ids of groups by the name they have here
+``route/``             conversation tags and roster versions that the relay has been told
+``chain/``             chains that are open, for sending and for receiving; the receipts' clock
 ``queue/``             messages that are not yet sealed, in order
 ``attach/``            keys of files that are being uploaded, by the hash of their content
 ``later/``             submissions that the relay could not take yet, as they were, in order
 ``sent/``              what was submitted, by idempotency key, with its outcome and receipt
 ``deferred/``          deliveries that wait for something, with what was already opened of them
-``seen/``              chains that were accepted
 ``audit/``             receipts that are to be looked for in the log, by when that was promised
 ``omitted/``           receipts that were not there: proof against the relay
 ``settled/``           what was opened and shown or refused: the same once more is no second message
@@ -61,8 +63,18 @@ class Me(Struct, frozen=True):
     mail: int
 
 
+class Change(Struct, frozen=True, tag="change"):
+    """What is to become of a group, by names of accounts; ``begins`` it if it is new."""
+
+    add: tuple[str, ...]
+    remove: tuple[str, ...]
+    begins: bool = False
+
+
 class Queued(Struct, frozen=True):
-    """A message that waits to be sealed: for the peer called ``to``; ``number`` orders what the user has said.
+    """What waits to be sealed: for the peer called ``to``, or for a group, whose name begins with ``#``.
+
+    ``number`` orders what the user has said. A ``Change`` becomes a ``NewRoster`` as soon as its names are known.
 
     ``tries`` counts the refusals since the user last did something, ``waits`` names what it waits for.
     """
@@ -70,23 +82,30 @@ class Queued(Struct, frozen=True):
     number: int
     to: str
     mode: int
-    content: Content
+    content: Content | Change
     tries: int = 0
     waits: str = ""
 
 
 class Sent(Struct, frozen=True):
-    """A submission and what became of it. ``state`` is ``sent``, ``accepted`` or the reason of the refusal."""
+    """A submission and what became of it. ``state`` is ``sent``, ``accepted`` or the reason of the refusal.
+
+    ``label`` is that of its chain while its answer is awaited, unless the submission brings it itself.
+    """
 
     message: Queued
     submit_hash: bytes
     state: str
     receipt: bytes
     include_by: int
+    label: bytes = b""
 
 
 class Shown(Struct, frozen=True):
-    """A message that passed every check. ``time`` is the relay's ingest time (escrowed) or the local one."""
+    """A message that passed every check. ``time`` is the relay's ingest time (escrowed) or the local one.
+
+    ``conversation`` is the id of the one it belongs to, ``group`` that one's name here, empty for a pair.
+    """
 
     sender: bytes
     sender_name: str
@@ -94,6 +113,8 @@ class Shown(Struct, frozen=True):
     content: Content
     time: int
     body_id: bytes
+    conversation: bytes = b""
+    group: str = ""
 
     @property
     def text(self) -> str:
@@ -171,6 +192,12 @@ def load_prekey(view: Read | Draft, purpose: int, place: int) -> PrekeySecret | 
 def enqueue(draft: Draft, message: Queued) -> None:
     """Put a message in its place in the queue, also one that was there before."""
     draft.put(queue_key(message), pack(message))
+
+
+def load_queued(view: Read | Draft, message: Queued) -> Queued:
+    """A queued message as it is now."""
+    data = view.get(queue_key(message))
+    return message if data is None else unpack(data, Queued)
 
 
 def queue_key(message: Queued) -> bytes:

@@ -194,7 +194,8 @@ class Gate:
         if roster is not newest and not in_grace:
             raise RefusedError(Reason.ROSTER_STALE)
         Routes(genesis).check_epoch(label.epoch, self.time)
-        if label.n_max != (1 if header.content_class is ContentClass.RETRY else genesis.policy.n_max):
+        longest = genesis.policy.n_max_of(len(roster.members))
+        if label.n_max != (1 if header.content_class is ContentClass.RETRY else longest):
             raise RefusedError(Reason.CHAIN_LIMIT)
         return roster
 

@@ -28,7 +28,7 @@ roots = st.builds(IngestRoot, hashes, u64s, hashes, u64s)
 submissions = st.builds(SignedContent, hashes, hashes, u32s, hashes, hashes)
 genesis = st.none() | st.binary(max_size=60)
 first = st.builds(EnvelopeContent, st.just(1), hashes, hashes, st.just(0), hashes, seeds, genesis)
-later = st.builds(EnvelopeContent, st.just(1), hashes, hashes, st.integers(1, 9), hashes, st.none(), genesis)
+later = st.builds(EnvelopeContent, st.just(1), hashes, hashes, st.integers(1, 9), hashes, st.none(), st.none())
 envelopes = st.lists(st.tuples(hashes, u32s, st.binary(max_size=40)), max_size=8, unique_by=lambda one: one[:2])
 
 

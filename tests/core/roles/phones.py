@@ -24,13 +24,35 @@ from escrow.e2ee.devices import DeviceList
 from escrow.e2ee.keys import IdentityKeys
 from escrow.e2ee.roster import conv_tag, roster_root
 from escrow.e2ee.session import Session, seal
+from escrow.errors import Reason, RefusedError
 from escrow.ids import DeviceNo, Party
 from escrow.node import Node
 from escrow.roles.authorised import context_of
-from escrow.roles.calls import Append, Delivery, EscrowDelivery, Fetch, Fetched, PlainDelivery
-from escrow.roles.device.commands import GetInbox, GetStatus, Send, Status, Sync
+from escrow.roles.calls import (
+    Append,
+    Call,
+    Delivery,
+    EscrowDelivery,
+    Fetch,
+    Fetched,
+    FrameReply,
+    ItemResult,
+    PlainDelivery,
+    Reply,
+    Submit,
+)
+from escrow.roles.device.commands import (
+    ChangeGroup,
+    ConversationStatus,
+    CreateGroup,
+    GetInbox,
+    GetStatus,
+    Send,
+    Status,
+    Sync,
+)
 from escrow.roles.device.conversations import all_held
-from escrow.roles.device.state import ESCROW, PLAIN, Me, load_me, load_session, save_session
+from escrow.roles.device.state import ESCROW, PLAIN, Me, Shown, load_me, load_session, save_session
 from escrow.roles.ledger import LEAVES
 from escrow.roles.lightview import LightView
 from escrow.roles.log.publishing import TREE
@@ -130,12 +152,40 @@ class Phones:
     def send(self, sender: str, to: str, text: str, mode: int = ESCROW) -> None:
         self.world.run(self.device(sender), Send(to, mode, text))
 
+    def begin(self, admin: str, group: str, *members: str, mode: int = ESCROW) -> None:
+        self.world.run(self.device(admin), CreateGroup(group, members, mode))
+
+    def change(self, admin: str, group: str, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()) -> None:
+        self.world.run(self.device(admin), ChangeGroup(group, add, remove))
+
+    def group(self, name: str, group: str) -> ConversationStatus:
+        (found,) = (one for one in self.status(name).conversations if one.peer_name == group)
+        return found
+
     def sync(self, *names: str) -> None:
         for name in names or PEOPLE:
             self.world.run(self.device(name), Sync())
 
     def texts(self, name: str) -> list[str]:
         return [message.text for message in self.world.run(self.device(name), GetInbox(0)).messages]
+
+    def inbox(self, name: str) -> tuple[Shown, ...]:
+        messages: tuple[Shown, ...] = self.world.run(self.device(name), GetInbox(0)).messages
+        return messages
+
+    def refuse_next(self, reason: str) -> list[Reply]:
+        """The relay refuses the next submission for ``reason``; what it says stands in the answer."""
+        said: list[Reply] = []
+
+        def on_call(origin: Party, to: Party, call: Call) -> Call:
+            if isinstance(call, Submit) and not said:
+                said.append(FrameReply((ItemResult(reason),)))
+                raise RefusedError(Reason[reason])
+            return before(origin, to, call)
+
+        before = self.world.network.on_call
+        self.world.network.on_call = on_call
+        return said
 
     def status(self, name: str) -> Status:
         status: Status = self.world.run(self.device(name), GetStatus())
@@ -206,7 +256,7 @@ class Phones:
         policy, alice, bob = genesis.policy, self.me("alice"), self.me("bob")
         conversation = next(
             held.conversation for held in all_held(self.store("alice"))
-            if (held.peer, held.conversation.mode) == (bob.keys.account, ESCROW))  # fmt: skip
+            if (held.peer(alice), held.conversation.mode) == (bob.keys.account, ESCROW))  # fmt: skip
         named_policy = lie.policy_hash or policy.hash
         epoch = lie.label.get("epoch", policy.epoch_of(now))
         key = LightView(genesis).committee_key(self.store("alice"), policy.period_of(policy.epoch_of(now)))

@@ -442,6 +442,14 @@ def test_a_chain_that_still_grows_is_not_opened(ready: Scene) -> None:
 
 
 @pytest.mark.spec("CUST-8")
+def test_a_long_chain_of_an_epoch_beside_the_window_is_out_of_scope(ready: Scene) -> None:
+    """That epoch is there for single messages that arrive late."""
+    beside = ready.payload.epochs[0].first
+    assert ready.why_not(relabelled(ready, n_max=2, epoch=beside)) == "OUT_OF_SCOPE"
+    assert ready.why_not(relabelled(ready, epoch=beside)) == "SUBMISSION_INVALID"
+
+
+@pytest.mark.spec("CUST-8")
 def test_a_prospective_warrant_opens_nothing_older_than_itself(ready: Scene) -> None:
     prospective = ready.sealed_by_force(ready.rewritten(kind="PROSPECTIVE"), *ready.locks)
     assert ready.why_not(prospective) == "BEFORE_ACTIVATION"

@@ -438,7 +438,11 @@ def plain(at: Phones, plaintext: bytes, *, mode: int = PLAIN) -> PlainDelivery:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", T(Tag.PLAIN, bytes(16), b"unpadded"), T(Tag.PLAIN, bytes(16), encode_content(Text("x")), b"no genesis")],
+    [
+        b"",
+        T(Tag.PLAIN, bytes(32), bytes(8), bytes(16), b"unpadded"),
+        T(Tag.PLAIN, bytes(32), bytes(8), bytes(16), encode_content(Text("x")), b"no conversation"),
+    ],
 )
 def test_bad_content_of_an_unescrowed_message_is_refused_and_names_nobody(at: Phones, content: bytes) -> None:
     before = at.state("bob", *OPENED)
@@ -448,7 +452,8 @@ def test_bad_content_of_an_unescrowed_message_is_refused_and_names_nobody(at: Ph
 
 
 def test_an_escrowed_session_opens_nothing_of_the_unescrowed_one(at: Phones) -> None:
-    content = T(Tag.PLAIN, bytes(16), encode_content(Text("switched")))
+    (name,) = (one.id for one in at.status("bob").conversations if one.mode == PLAIN)
+    content = T(Tag.PLAIN, name, bytes(8), bytes(16), encode_content(Text("switched")))
     at.deliver("bob", plain(at, content, mode=ESCROW))
     assert at.status("bob").deferred == ("ENVELOPE_INVALID",)
     at.deliver("bob", plain(at, content))

@@ -41,7 +41,7 @@ from escrow.tlog.entry import Entry, EntryType
 from escrow.world.founding import DAY, MINUTE
 from tests.core.roles.phones import Phones, flipped, friends, phones
 
-FATAL = [Reason.CAPSULE_INVALID, Reason.SIGNATURE_INVALID, Reason.RECIPIENTS_MISMATCH, Reason.HEADER_MISMATCH]
+FATAL = [Reason.CAPSULE_INVALID, Reason.SIGNATURE_INVALID, Reason.SENDER_MISMATCH, Reason.HEADER_MISMATCH]
 
 
 @pytest.fixture(name="at")

@@ -52,7 +52,7 @@ from escrow.store.memory import MemoryStore
 from escrow.tlog.entry import Entry, EntryType
 from escrow.warrant import dsse, strict
 from escrow.warrant.genesis import Genesis
-from escrow.warrant.policy import PAYLOAD_TYPE, parse_policy
+from escrow.warrant.policy import PAYLOAD_TYPE, Reseed, ReseedRules, parse_policy
 from escrow.world.clock import SeededEntropy, VirtualClock
 from escrow.world.founding import DAY, HOUR, MINUTE, ROOTS, Founding, Terms, _derive, found
 from escrow.world.loop import complete
@@ -69,7 +69,10 @@ def founded(terms: Terms = TERMS, n_max: int = 1) -> Founding:
     founding = found(SEED, terms)
     if n_max == 1:
         return founding
-    policy = strict.encode(msgspec.structs.replace(founding.genesis.policy, reseed="epoch", n_max=n_max))
+    longer = Reseed(rule="epoch", n_max=n_max)
+    policy = strict.encode(
+        msgspec.structs.replace(founding.genesis.policy, reseed=ReseedRules(pairs=longer, groups=longer))
+    )
     parse_policy(policy)
     roots = (SigningKey.from_seed(_derive(SEED, f"root/{place}")) for place in range(ROOTS))
     envelope = dsse.Envelope(PAYLOAD_TYPE, policy, tuple(dsse.sign(PAYLOAD_TYPE, policy, root) for root in roots))
@@ -269,7 +272,7 @@ class Phone:
             epoch=route.epoch,
             chain_id=hashlib.sha256(b"%d" % self.sent + self.keys.identity.signing).digest()[:16],
             chain_no=self.sent,
-            n_max=policy.n_max,
+            n_max=policy.n_max_of(len(route.members)),
         )
         return replace(label, **changes)
 

@@ -21,7 +21,7 @@ from escrow.warrant.documents import (
 )
 from escrow.warrant.genesis import Custodian, Genesis, KeyHolder, Lock, Log, Person
 from escrow.warrant.policy import PAYLOAD_TYPE as POLICY_TYPE
-from escrow.warrant.policy import Limits, Policy
+from escrow.warrant.policy import Limits, Policy, Reseed, ReseedRules
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -48,8 +48,7 @@ POLICY = Policy(
     epoch_origin=0,
     epoch_length=DAY,
     epochs_per_period=7,
-    reseed="message",
-    n_max=1,
+    reseed=ReseedRules(pairs=Reseed(rule="message", n_max=1), groups=Reseed(rule="message", n_max=1)),
     retention=30 * DAY,
     relay_retention=60 * DAY,
     limits=Limits(

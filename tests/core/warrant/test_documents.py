@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.warrant import strict
 from escrow.warrant.documents import EpochRange, Target, WarrantPayload, Window, check_home, parse_warrant, validate
-from escrow.warrant.policy import Policy
+from escrow.warrant.policy import Policy, Reseed, ReseedRules
 from tests.core.warrant.office import DAY, GENESIS, HOUR, OTHER, POLICY, TARGET, changed, key, warrant
 
 BOB = Target(account=TARGET.hex(), device=None)
 CAROL = Target(account=OTHER.hex(), device=None)
+EIGHT = Reseed(rule="epoch", n_max=8)
 GOVERNING = POLICY.hash.hex()
 
 
@@ -145,7 +146,7 @@ def test_whoever_holds_an_office_does_not_apply(office: str) -> None:
 
 
 def test_chains_of_many_messages_admit_no_epoch_beside_the_window() -> None:
-    long = changed(POLICY, reseed="epoch", n_max=8)
+    long = changed(POLICY, reseed=ReseedRules(pairs=EIGHT, groups=EIGHT))
     cited = long.hash.hex()
     exact = warrant(policy=cited, epochs=(epochs(2, 4, cited),))
     validate(exact, long)

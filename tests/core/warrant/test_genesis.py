@@ -13,10 +13,15 @@ from escrow.tlog.vkey import VerifierKey
 from escrow.warrant import strict
 from escrow.warrant.entitlement import ENTITLED
 from escrow.warrant.genesis import Custodian, Genesis, KeyHolder, Log
-from escrow.warrant.policy import Policy, parse_policy, verify_policy
+from escrow.warrant.policy import Policy, Reseed, ReseedRules, parse_policy, verify_policy
 from tests.core.warrant.office import DAY, GENESIS, POLICY, changed, envelope, key, lock, signed_policy
 
+MESSAGE = Reseed(rule="message", n_max=1)
 ROOTS = tuple(key(f"root/{n}").public for n in range(3))
+
+
+def reseed(rule: Any, n_max: int) -> ReseedRules:
+    return ReseedRules(pairs=Reseed(rule=rule, n_max=n_max), groups=MESSAGE)
 
 
 def test_a_genesis_is_pinned_by_the_hash_of_its_one_spelling() -> None:
@@ -130,9 +135,10 @@ def test_a_policy_needs_enough_distinct_roots_and_its_own_type() -> None:
         {"t": 4},
         {"t": 0},
         {"custodians": ("custodian/1",) * 3},
-        {"n_max": 2},
-        {"n_max": 0},
-        {"reseed": "epoch", "n_max": 1025},
+        {"reseed": reseed("message", 2)},
+        {"reseed": reseed("message", 0)},
+        {"reseed": reseed("epoch", 1025)},
+        {"reseed": ReseedRules(pairs=MESSAGE, groups=Reseed(rule="message", n_max=2))},
         {"scheme": "ibe"},
         {"epoch_length": 0},
         {"previous": "00" * 32},

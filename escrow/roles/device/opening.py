@@ -1,0 +1,88 @@
+"""How a chain begins: the label that says what it belongs to, a hedged seed, and the capsule that holds the seed."""
+
+from dataclasses import replace
+
+import msgspec
+
+from escrow.capsule.chain import new_seed, use_hedge
+from escrow.capsule.header import cap_hash
+from escrow.capsule.label import Label, label_hash
+from escrow.capsule.schemes import scheme_of
+from escrow.committee.documents import CommitteeKey
+from escrow.crypto.coins import Coins
+from escrow.e2ee.conversation import Conversation
+from escrow.e2ee.roster import conv_tag, member_salts, root_of_salts
+from escrow.encoding import u64
+from escrow.errors import EscrowError, Reason, RefusedError
+from escrow.ids import Millis
+from escrow.roles.authorised import context_of
+from escrow.roles.calls import RegisterRoute, RouteMember
+from escrow.roles.device.chains import SendingChain
+from escrow.roles.device.directory import RELAY
+from escrow.roles.device.state import ESCROW, Me
+from escrow.roles.machine import Draft
+from escrow.secret import Secret
+from escrow.warrant.genesis import Genesis
+
+
+def terms_of(
+    draft: Draft, genesis: Genesis, me: Me, conversation: Conversation, key: CommitteeKey, now: Millis
+) -> Label:
+    """What the label of a chain that begins now would say, but for the chain's own names.
+
+    Tells the relay the conversation's tag and roster, unless it was told.
+    """
+    policy = genesis.policy
+    epoch, version, members = policy.epoch_of(now), conversation.version, conversation.members
+    tag = conv_tag(conversation.secret, policy.hash, epoch)
+    salts = member_salts(conversation.secret, policy.hash, epoch, version, members)
+    if draft.get(route_key(tag, version)) is None:
+        draft.put(route_key(tag, version), b"")
+        shown = tuple(RouteMember(account, salt) for account, salt in sorted(salts.items()))
+        draft.owe(RELAY, RegisterRoute(tag, policy.hash, epoch, version, shown))
+    return Label(
+        suite=policy.suite,
+        mode=ESCROW,
+        policy_hash=policy.hash,
+        committee_key_hash=key.hash,
+        conv_tag=tag,
+        roster_version=version,
+        roster_root=root_of_salts(salts),
+        sender_account=me.keys.account,
+        sender_device=me.keys.device,
+        epoch=epoch,
+        chain_id=bytes(16),
+        chain_no=0,
+        n_max=policy.n_max_of(len(members)),
+    )
+
+
+def route_key(tag: bytes, version: int) -> bytes:
+    """What marks that the relay was told a tag with a roster version."""
+    return b"route/" + tag + u64(version)
+
+
+def begin_chain(
+    genesis: Genesis, me: Me, terms: Label, key: CommitteeKey, audience: bytes, coins: Coins
+) -> tuple[Me, SendingChain, bytes]:
+    """A new chain on these terms, whose first key is its seed; its capsule; and this device, its hedge used once.
+
+    Raises ``RefusedError(CAPSULE_SELF_CHECK)`` if what was made does not verify.
+    """
+    label = replace(terms, chain_id=coins.take("chain-id", 16), chain_no=me.chains).encode()
+    hedged, hedge = use_hedge(me.hedge, b"seed")
+    seed = new_seed(hedged, coins.take("seed", 32), label)
+    capsule = _capsule(genesis, key, label, seed)
+    chain = SendingChain(label, label_hash(label), cap_hash(terms.suite, capsule), audience, seed, 0)
+    return msgspec.structs.replace(me, hedge=hedge, chains=me.chains + 1), chain, capsule
+
+
+def _capsule(genesis: Genesis, key: CommitteeKey, label: bytes, seed: Secret) -> bytes:
+    scheme = scheme_of(genesis.policy.suite)
+    context = context_of(genesis, key)
+    capsule = scheme.encapsulate(context, label, seed)
+    try:
+        scheme.verify(context, label, capsule)
+    except EscrowError as error:
+        raise RefusedError(Reason.CAPSULE_SELF_CHECK, error.detail) from error
+    return capsule
