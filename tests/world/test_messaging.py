@@ -319,7 +319,7 @@ def test_a_phone_that_was_lost_and_struck_off_leaves_its_mail_and_sends_no_more(
     at.relist("alice", at.new_keys("alice", 2))
     at.world.advance(HOUR)
     at.send("alice", "bob", "a thief, through the honest relay")
-    assert at.status("alice").refused, "it does not even know whom else to write to"
+    assert at.status("alice").waiting == ("RECIPIENTS_MISMATCH",), "it does not even know whom else to write to"
     at.deliver("bob", *(item.escrow for item in at.waiting("bob") if item.escrow))
     at.deliver("bob", at.craft("a thief, with the relay's help"))
     at.sync("bob")
