@@ -10,7 +10,8 @@ DeviceNo = NewType("DeviceNo", int)
 
 Party = NewType("Party", str)
 """Address of a party: ``relay``, ``log``, ``authority``, ``custodian/3``, ``witness/1``,
-``device/<account hex>/1``, ``agency/<name>``, ``person/<name>``; the path of its URI SAN."""
+``device/<account hex>/1``, ``newcomer/<meeting hex>`` (a device that has no account yet), ``agency/<name>``,
+``person/<name>``; the path of its URI SAN."""
 
 Millis = NewType("Millis", int)
 """A point in time: milliseconds since the Unix epoch (or since the lab clock's own zero)."""

@@ -79,6 +79,13 @@ class Tag(Enum):
     MEMBER_PROOF = "member-proof"
     CONV_TAG = "conv-tag"
     SAFETY = "safety"
+    # linking a device
+    LINK_MEETING = "link-meeting"
+    LINK_OFFER = "link-offer"
+    LINK_COMMIT = "link-commit"
+    LINK_INVITATION = "link-invitation"
+    LINK_REVEAL = "link-reveal"
+    LINK_STRING = "link-string"
     # committee
     PROPOSAL = "committee-proposal"
     COMMITTEE_KEY = "committee-key"

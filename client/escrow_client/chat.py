@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from escrow.cli import printable
+from escrow_client.devices import devices, link
 from escrow_client.options import FOLDER, home_option, json_option, key_options, lab_option, profile_option, run
 from escrow_client.output import Output, file_facts, moment, progress_bar, warn_of_key_beside
 
@@ -36,6 +37,10 @@ TRUST: Final = {
 @click.group()
 def chat() -> None:
     """Write and read messages. Research only: never for real communications."""
+
+
+chat.add_command(link)
+chat.add_command(devices)
 
 
 @chat.command()
@@ -125,7 +130,7 @@ def recv(folder: Path, keys: "Keys", *, everything: bool, as_json: bool) -> None
                 _show(out, place, message)
             if inbox.messages:
                 profile.mark_read(inbox.start + len(inbox.messages))
-            for name, mode in sorted({(message.sender_name, message.mode) for message in inbox.messages}):
+            for name, mode in sorted({(message.to or message.sender_name, message.mode) for message in inbox.messages}):
                 out.remark(f"{printable(name)}: {BADGES[mode]}, {MEANINGS[mode]}")
             after = await messenger.status()
             _warn(out, after.alarms[len(before.alarms) :])
@@ -171,11 +176,13 @@ def status(folder: Path, keys: "Keys", *, as_json: bool) -> None:
             return await messenger.status()
 
     now = run(command)
+    unfinished = "" if now.enrolled else ": registration is not finished"
     out.data(
         "status",
-        f"{now.name}, account {now.account.hex()}{'' if now.enrolled else ': registration is not finished'}",
+        f"{now.name}, account {now.account.hex()}, device {now.device}{unfinished}",
         name=now.name,
         account=now.account.hex(),
+        device=now.device,
         enrolled=now.enrolled,
         waiting=now.queued + now.unanswered,
         accepted=now.accepted,
@@ -222,13 +229,14 @@ def _standard_input() -> bytes:
 
 def _show(out: Output, place: int, message: "Shown") -> None:
     account, file = message.sender.hex(), file_facts(message.content)
-    sender = f"{printable(message.sender_name)} ({account[:8]})"
+    sender = f"you to {printable(message.to)}" if message.to else f"{printable(message.sender_name)} ({account[:8]})"
     out.data(
         "message",
         f"{moment(message.time)}  {sender}  [{BADGES[message.mode]}]  {printable(message.text)}",
         number=place,
         sender=account,
         sender_name=message.sender_name,
+        to=message.to,
         mode=MODES[message.mode],
         text=message.text,
         time=message.time,

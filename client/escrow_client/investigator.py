@@ -62,7 +62,7 @@ class Investigator:
             line = Line()
             stack.push_async_callback(line.close)
             party = Party(f"agency/{profile.name}")
-            line.connect(deployment.transport(deployment.credentials(party, profile.identity)))
+            await line.connect(deployment.transport(deployment.credentials(party, profile.identity)))
             node = deployment.node(party, Agency(deployment.genesis, profile.name), store, line)
             yield cls(node, line, deployment.genesis.policy.t)
 

@@ -29,8 +29,9 @@ class Line(Transport):
         """Whether there is a certificate to speak under."""
         return self._transport is not None
 
-    def connect(self, transport: GrpcTransport) -> None:
+    async def connect(self, transport: GrpcTransport) -> None:
         """Speak through ``transport`` from now on."""
+        await self.close()
         self._transport = transport
 
     async def call(self, origin: Party, to: Party, call: Call) -> Reply:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Self, cast, final
 
 from escrow.e2ee.file import File
+from escrow.e2ee.linking import meeting_of
 from escrow.errors import EscrowError, Reason, RefusedError, UnavailableError
 from escrow.ids import Party
 from escrow.node import Node
-from escrow.roles.callers import device_party
+from escrow.roles.callers import device_party, newcomer_party
 from escrow.roles.calls import Call, Reply
 from escrow.roles.device import Device
 from escrow.roles.device.commands import (
@@ -30,6 +31,20 @@ from escrow.roles.device.commands import (
     Watched,
     WatchMe,
 )
+from escrow.roles.device.enrolment import FIRST_NUMBER
+from escrow.roles.device.linking import (
+    Compare,
+    Devices,
+    GetDevices,
+    GetLinking,
+    Host,
+    Join,
+    Linking,
+    Look,
+    Publish,
+    RemoveDevice,
+    Stage,
+)
 from escrow.roles.device.state import ESCROW, PLAIN
 from escrow_client.attaching import attach
 from escrow_client.deployment import Deployment
@@ -41,7 +56,8 @@ from escrow_client.transfer import Progress, unseen
 
 RELAY = Party("relay")
 NOT_REGISTERED = Reason.NOT_FOUND
-FIRST_DEVICE = 1
+LINKED_LATER = "linked"
+"""What the profile of a device is called whose account is not known yet."""
 
 
 @final
@@ -78,12 +94,12 @@ class Messenger:
             node = deployment.node(Party(f"device/{profile.name}"), Device(deployment.genesis), store, line)
             messenger = cls(node, deployment, profile, line)
             try:
-                account = (await messenger.status()).account
+                status = await messenger.status()
             except RefusedError as error:
                 if error.reason is not NOT_REGISTERED:
                     raise
             else:
-                messenger._go_online(account)
+                await messenger._go_online(status.account, status.device)
             yield messenger
 
     async def register(self) -> Status:
@@ -94,12 +110,79 @@ class Messenger:
         async with self._one_at_a_time:
             if not self._online:
                 registered = cast(Registered, await self.node.ask(self.node.party, Register(self._profile.name)))
-                self._go_online(registered.account)
+                await self._go_online(registered.account, FIRST_NUMBER)
             await self.node.pump()
-        status = await self.status()
-        if not status.enrolled:
-            raise self.why_waiting() or _refused(status)
-        return status
+        return await self._enrolled()
+
+    # -- other devices of the account ---------------------------------------------------------
+
+    async def join(self) -> Linking:
+        """On a new device: make keys and a code; or go on with a linking that was begun, or settle in after it.
+
+        Raises ``NAME_TAKEN`` if the profile has an account of its own, ``UnavailableError`` as ``register`` does.
+        """
+        if self._online:
+            return await self._settle_in()
+        async with self._one_at_a_time:
+            await self.node.ask(self.node.party, Join())
+            code = (await self.linking()).code
+            self.node.party = newcomer_party(meeting_of(code))
+            # For ten minutes: not worth a file.
+            await self._line.connect(self._deployment.transport(self._deployment.home.issue(self.node.party)))
+            await self.node.pump()
+        return await self.linking()
+
+    async def host(self, code: str) -> Linking:
+        """On the account's first device: meet the device that shows ``code``."""
+        await self._command(Host(code))
+        return await self.linking()
+
+    async def look(self) -> Linking:
+        """Look what has come of the linking. A new device that is on the list by now settles in."""
+        async with self._one_at_a_time:
+            await self.node.run(Look())
+        return await self._after_step()
+
+    async def compare(self, string: str) -> Linking:
+        """The user says that the other screen shows ``string``; if it is another one, the linking has failed."""
+        async with self._one_at_a_time:
+            await self.node.run(Compare(string))
+        return await self._after_step()
+
+    async def linking(self) -> Linking:
+        """Where the linking stands; ``NOT_FOUND`` if there is none."""
+        return cast(Linking, await self.node.ask(self.node.party, GetLinking()))
+
+    async def devices(self) -> Devices:
+        """The devices of this account, as the log shows them now if it can be reached."""
+        await self._command(Look())
+        return cast(Devices, await self.node.ask(self.node.party, GetDevices()))
+
+    async def remove_device(self, number: int) -> None:
+        """On the account's first device: take a device off the list. ``UnavailableError`` while the log is away."""
+        before = len((await self.status()).alarms)
+        await self._command(RemoveDevice(number))
+        alarms = (await self.status()).alarms[before:]
+        if alarms:
+            raise RefusedError(Reason[alarms[-1].reason], alarms[-1].detail)
+        if any(device.number == number for device in (await self.devices()).devices):
+            raise self.why_waiting() or UnavailableError(Reason.UNAVAILABLE, "log")
+
+    async def _after_step(self) -> Linking:
+        shown = await self.linking()
+        joined = shown.stage == Stage.LINKED and self.node.party.startswith("newcomer/")
+        return await self._settle_in() if joined else shown
+
+    async def _settle_in(self) -> Linking:
+        """On the list: speak as a device of the account from now on, and become reachable."""
+        shown = await self.linking()
+        async with self._one_at_a_time:
+            await self._go_online(shown.account, shown.device)
+            await self.node.run(Publish())
+        await self._enrolled()
+        return shown
+
+    # -- messages -----------------------------------------------------------------------------
 
     async def send(self, to: str, text: str, *, escrow: bool) -> None:
         """Queue ``text`` for the user ``to`` (a name, or an account id in 64 hex digits), and send what can be sent.
@@ -183,10 +266,16 @@ class Messenger:
         async with self._one_at_a_time:
             await self.node.run(call)
 
-    def _go_online(self, account: bytes) -> None:
-        self.node.party = device_party(account, FIRST_DEVICE)
+    async def _enrolled(self) -> Status:
+        status = await self.status()
+        if not status.enrolled:
+            raise self.why_waiting() or _refused(status)
+        return status
+
+    async def _go_online(self, account: bytes, device: int) -> None:
+        self.node.party = device_party(account, device)
         credentials = self._deployment.credentials(self.node.party, self._profile.identity)
-        self._line.connect(self._deployment.transport(credentials))
+        await self._line.connect(self._deployment.transport(credentials))
 
 
 def _refused(status: Status) -> EscrowError:

@@ -135,6 +135,14 @@ class Conversation(Struct, frozen=True):
             raise RefusedError(Reason.ROSTER_ROOT, "the roster is that of another content")
         return conversation
 
+    def is_signed_by(self, keys: Iterable[bytes]) -> bool:
+        """Whether one of ``keys`` has signed this version, so that others can still be shown who did."""
+        try:
+            _verify(keys, self.roster[:-SIGNATURE_SIZE], self.roster[-SIGNATURE_SIZE:])
+        except RefusedError:
+            return False
+        return True
+
     def check_later(self, later: Self) -> None:
         """Return if ``later`` may be a later version of this conversation, right after this one or not.
 

@@ -42,7 +42,7 @@ class Device(Struct, frozen=True):
     def make(cls, me: IdentityKeys) -> Self:
         """The entry of one's own device."""
         own = me.identity
-        proof = me.signing_key.sign(_claim(own))
+        proof = me.signing_key.sign(claim(own))
         return cls(own.device, own.signing, own.dh, proof)
 
     def identity(self, account: AccountId) -> Identity:
@@ -135,11 +135,12 @@ def _verified(data: bytes) -> tuple[bytes, int, bytes, str, tuple[Device, ...], 
     verify(key, body, signature)
     for device in devices:
         check_public(device.signing)
-        verify(device.signing, _claim(device.identity(account_id(key))), device.proof)
+        verify(device.signing, claim(device.identity(account_id(key))), device.proof)
     return key, number(version), previous, name, devices, signature
 
 
-def _claim(identity: Identity) -> bytes:
+def claim(identity: Identity) -> bytes:
+    """What the proof of a device signs: its place and keys."""
     return T(Tag.DEVICE_POP, identity.encode())
 
 

@@ -42,6 +42,11 @@ class Identity(Struct, frozen=True):
 
     SIZE = 101
 
+    @property
+    def place(self) -> bytes:
+        """36 bytes: account 32 ‖ device u32, which no other device has."""
+        return self.account + u32(self.device)
+
     def encode(self) -> bytes:
         """101 bytes: account 32 ‖ device u32 ‖ signing 32 ‖ purpose u8 ‖ dh 32."""
         return self.account + u32(self.device) + self.signing + u8(Purpose.IDENTITY_DH) + self.dh

@@ -9,6 +9,11 @@ def device_party(account: bytes, device: int) -> Party:
     return Party(f"device/{account.hex()}/{device}")
 
 
+def newcomer_party(meeting: bytes) -> Party:
+    """``newcomer/<meeting hex>``: a device that is being linked and has no account yet."""
+    return Party(f"newcomer/{meeting.hex()}")
+
+
 def device_of(caller: Party) -> tuple[AccountId, DeviceNo]:
     """The (account, device) behind a caller; ``RefusedError(UNAUTHENTICATED)`` if it is no device."""
     # SPEC RLY-1: who is no device is nobody here.

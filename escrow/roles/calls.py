@@ -377,6 +377,32 @@ class GetIngestPaths(Call, frozen=True):
     places: tuple[int, ...]
 
 
+class LeaveNote(Call, frozen=True):
+    """Leave a note (at most 4 KiB) at a meeting (16 bytes) of two devices that do not know each other yet.
+
+    Places are 0, 1 and 2, each written once; the first opens the meeting, which is over after ten minutes.
+    """
+
+    answer = Done
+    meeting: bytes
+    place: int
+    note: bytes
+
+
+class Notes(Reply, frozen=True):
+    """What was left at a meeting, in order of the places. Anybody may have written it."""
+
+    notes: tuple[bytes, ...]
+
+
+class GetNotes(Call, frozen=True):
+    """Everything that was left at a meeting (NOT_FOUND: there is none, or it is over)."""
+
+    answer = Notes
+    durable = False
+    meeting: bytes
+
+
 class Produced(Reply, frozen=True):
     """Items in scope (``escrow.warrant.request.Item`` bytes) and where to go on (0: that was all)."""
 
@@ -504,7 +530,8 @@ class GetCase(Call, frozen=True):
 
 AnyCall = (
     Append | GetHead | GetUpdate | GetRecord | GetPath | GetDating | AddCheckpoint
-    | Enroll | Lookup | GetBundle | RegisterRoute | Submit | Fetch | PutChunk | GetChunk | GetIngestPaths | Produce
+    | Enroll | Lookup | GetBundle | RegisterRoute | Submit | Fetch | PutChunk | GetChunk
+    | GetIngestPaths | LeaveNote | GetNotes | Produce
     | DeliverDealing | Release | GetCommittee | DeliverOrder
     | Apply | SignCase | CancelCase | GetCase
 )  # fmt: skip

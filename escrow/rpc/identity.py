@@ -32,7 +32,7 @@ PARTS: Final = frozenset({"relay", "custodian", "authority", "log", "witness"})
 
 _PREFIX: Final = f"spiffe://{TRUST_DOMAIN}/"
 _PARTY: Final = re.compile(
-    r"(relay|authority|log|(custodian|witness)/[1-9][0-9]{0,4}|device/[0-9a-f]{64}/[0-9]{1,10}"
+    r"(relay|authority|log|(custodian|witness)/[1-9][0-9]{0,4}|device/[0-9a-f]{64}/[0-9]{1,10}|newcomer/[0-9a-f]{32}"
     r"|(agency|person)/[a-z0-9][a-z0-9._-]{0,62})"
 )
 _LEAF: Final = timedelta(days=397)

@@ -14,10 +14,12 @@ from escrow.ids import Millis, Party
 from escrow.node import Node
 from escrow.roles.agency import Agency
 from escrow.roles.authority import Authority
+from escrow.roles.callers import device_party
 from escrow.roles.calls import Call, GetCommittee
 from escrow.roles.custodian import Custodian
 from escrow.roles.device import Device
 from escrow.roles.device.commands import Register
+from escrow.roles.device.linking import Compare, GetLinking, Host, Join, Linking, Look, Publish
 from escrow.roles.log import Log
 from escrow.roles.machine import Role
 from escrow.roles.relay import Relay
@@ -93,6 +95,37 @@ class World:
         self.devices[name] = node
         complete(node.pump())
         return node
+
+    def newcomer(self, name: str) -> Node:
+        """A device for the user called ``name`` that belongs to no account yet and shows a code."""
+        role, entropy = Device(self.genesis, self._kem(name)), SeededEntropy(self._seed, f"device/{name}")
+        node = Node(Party(f"newcomer/{name}"), role, MemoryStore(), self.network, self.clock, entropy)
+        self.network.nodes[node.party] = node
+        self.devices[name] = node
+        complete(node.run(Join()))
+        return node
+
+    def link(self, first: str, name: str) -> Node:
+        """Link a new device, known as ``name``, to the account of the device ``first``; nobody stands between them."""
+        host, new = self.devices[first], self.newcomer(name)
+        complete(host.run(Host(self.linking(new).code)))
+        for node in (new, host):
+            complete(node.run(Look()))
+        for node in (host, new):
+            complete(node.run(Compare(self.linking(node).string)))
+        self.settle_in(new)
+        return new
+
+    def linking(self, node: Node) -> Linking:
+        """What a device's screen shows of its linking."""
+        return cast(Linking, complete(node.ask(node.party, GetLinking())))
+
+    def settle_in(self, node: Node) -> None:
+        """Give a device that was linked the name of its account, under which it publishes its prekeys."""
+        shown = self.linking(node)
+        node.party = device_party(shown.account, shown.device)
+        self.network.nodes[node.party] = node
+        complete(node.run(Publish()))
 
     def _kem(self, name: str) -> Kem:
         return SeededKem(SeededEntropy(self._seed, f"kem/{name}").take) if self._seeded else SystemKem()

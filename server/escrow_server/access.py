@@ -19,6 +19,8 @@ from escrow.roles.calls import (
     GetBundle,
     GetChunk,
     GetIngestPaths,
+    GetNotes,
+    LeaveNote,
     Produce,
     PutChunk,
     RegisterRoute,
@@ -28,6 +30,7 @@ from escrow.roles.calls import (
 from escrow.rpc.settle import Settle
 
 _DEVICE: Final = frozenset({"device"})
+_LINKING: Final = frozenset({"device", "newcomer"})
 _AGENCY: Final = frozenset({"agency"})
 
 CALLERS: Final[Mapping[type[Call], frozenset[str]]] = {
@@ -40,6 +43,8 @@ CALLERS: Final[Mapping[type[Call], frozenset[str]]] = {
     PutChunk: _DEVICE,
     GetChunk: _DEVICE | _AGENCY,
     GetIngestPaths: _DEVICE,
+    LeaveNote: _LINKING,
+    GetNotes: _LINKING,
     Produce: _AGENCY,
     DeliverDealing: frozenset({"custodian"}),
     Release: _AGENCY,

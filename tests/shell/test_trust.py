@@ -12,6 +12,7 @@ from escrow.e2ee.keys import IdentityKeys
 from escrow.errors import Kind
 from escrow.ids import AccountId, DeviceNo
 from escrow.roles.calls import Append
+from escrow.roles.device.own_devices import account_seed
 from escrow.roles.device.state import Me, load_me
 from escrow.tlog.entry import Entry, EntryType
 from escrow_client.api import Messenger, Profile
@@ -36,7 +37,7 @@ def steal(user: User) -> Me:
 def log_ghost(deployment: Deployed, user: User) -> None:
     """Whoever has an account's key adds a device of theirs to it."""
     me = steal(user)
-    first, key = DeviceList.decode(me.device_list), SigningKey.from_seed(me.account_seed)
+    first, key = DeviceList.decode(me.device_list), SigningKey.from_seed(account_seed(me))
     seed = hashlib.sha256(user.name.encode()).digest()
     ghost = Device.make(IdentityKeys.make(AccountId(me.keys.account), DeviceNo(2), seed))
     following = DeviceList.make(key, first.name, (*first.devices, ghost), first)

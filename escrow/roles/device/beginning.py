@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from escrow.crypto.coins import Coins
 from escrow.crypto.kem import Kem
 from escrow.e2ee.bundle import Bundle
@@ -16,8 +18,8 @@ from escrow.roles.device.addressing import concerns
 from escrow.roles.device.batches import GRACE
 from escrow.roles.device.conversations import lineage_of
 from escrow.roles.device.directory import listed_devices
-from escrow.roles.device.outcome import refuse
-from escrow.roles.device.state import Queued, load_me, save_session, session_key, session_with
+from escrow.roles.device.outcome import MOST_TRIES, refuse
+from escrow.roles.device.state import Queued, enqueue, load_me, save_session, session_key, session_with
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Draft, Read
 from escrow.roles.state import unpack
@@ -46,6 +48,7 @@ class Beginning:
         """Start a session for the first message that waits for one with that device; other modes ask again.
 
         Where none is to be had, what waits for it goes with the old session, or is refused and the user is told why.
+        A device that has published no prekeys yet is as good as one that is out of reach.
         """
         account = AccountId(call.account)
         message = next(self._waiting(draft, account, call.device, now), None)
@@ -55,10 +58,12 @@ class Beginning:
             session = self._session(draft, account, call.device, message.mode, reply, now, draw)
         except (RefusedError, MalformedError) as error:
             for hopeless in list(self._waiting(draft, account, call.device, now)):
-                if self._in_use(draft, account, call.device, hopeless.mode) is None:
-                    refuse(draft, hopeless, error, now, draw)
-                else:
+                if self._in_use(draft, account, call.device, hopeless.mode) is not None:
                     draft.put(_begun(account, call.device, hopeless.mode), u64(now))
+                elif error.reason is Reason.NOT_FOUND:
+                    enqueue(draft, replace(hopeless, tries=MOST_TRIES, waits=Reason.SESSION_MISSING.name))
+                else:
+                    refuse(draft, hopeless, error, now, draw)
         else:
             save_session(draft, session)
             draft.put(_begun(account, call.device, message.mode), u64(now))

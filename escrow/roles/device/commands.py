@@ -185,6 +185,7 @@ class Status(Reply, frozen=True):
     """
 
     account: bytes
+    device: int
     name: str
     enrolled: bool
     conversations: tuple[ConversationStatus, ...]

@@ -4,7 +4,7 @@ A conversation's mode never changes. Writing to the same peer in the other mode 
 screen says which is which. Earlier versions of a group are kept, because what was sent under them may be fetched late.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from escrow.capsule.label import Label
 from escrow.crypto.coins import Coins
 from escrow.e2ee.conversation import Conversation
+from escrow.e2ee.keys import Identity
 from escrow.e2ee.roster import conv_tag
 from escrow.encoding import u8, u64
 from escrow.errors import DeferredError, Reason, RefusedError
@@ -40,13 +41,14 @@ class Held(Struct, frozen=True):
     """A conversation in its newest version, and what this device knows about the others in it.
 
     ``name`` is the group's name here, empty for a pair; ``since`` when the version came: the time of the receipt with
-    which it was announced, or our own.
+    which it was announced, or our own. ``told`` are the places (``Identity.place``) that a pair's was last written to.
     """
 
     conversation: Conversation
     name: str
     since: int
     confirmed: tuple[Confirmed, ...] = ()
+    told: tuple[bytes, ...] = ()
 
     def peer(self, me: Me) -> AccountId:
         """The other one of a pair."""
@@ -66,15 +68,41 @@ def lineage_of(genesis: Genesis, mode: int) -> bytes:
     return genesis.policy.lineage_hash if mode == ESCROW else NO_LINEAGE
 
 
-def with_peer(draft: Draft, genesis: Genesis, me: Me, peer: AccountId, mode: int, now: Millis, coins: Coins) -> Held:
-    """The conversation in use with ``peer`` in ``mode``; a new one if there is none."""
+def with_peer(
+    draft: Draft,
+    genesis: Genesis,
+    me: Me,
+    peer: AccountId,
+    recipients: Iterable[Identity],
+    mode: int,
+    now: Millis,
+    coins: Coins,
+) -> Held:
+    """The conversation in use with ``peer`` in ``mode``, to be written to ``recipients``; else a new one."""
+    devices = (*recipients, me.keys.identity)
+    told = tuple(sorted(device.place for device in devices))
     in_use = draft.get(_pair(peer, mode))
     if in_use is not None:
-        return held_by_id(draft, in_use)
+        held = held_by_id(draft, in_use)
+        if held.told == told or _outlasts(held, devices):
+            return held if held.told == told else _keep(draft, replace(held, told=told))
+        draft.delete(_pair(peer, mode))
     secret = Secret(coins.take("conversation", 32))
     lineage = lineage_of(genesis, mode)
     conversation = Conversation.start(me.keys.signing_key, me.keys.account, secret, mode, lineage, (peer,))
-    return begin(draft, me, conversation, "", now)
+    return _keep(draft, replace(begin(draft, me, conversation, "", now), told=told))
+
+
+def _outlasts(held: Held, devices: Iterable[Identity]) -> bool:
+    """Whether a pair's conversation goes on when devices have changed.
+
+    A device that was removed must not know the tags of what follows; and one that was added must be able to see who
+    began what it is told about.
+    """
+    # SPEC LNK-9: nothing is written in a conversation that a removed device knows, or has begun.
+    gone = set(held.told) - {device.place for device in devices}
+    admin = held.conversation.admin
+    return not gone and held.conversation.is_signed_by(one.signing for one in devices if one.account == admin)
 
 
 def begin(draft: Draft, me: Me, conversation: Conversation, name: str, since: int) -> Held:

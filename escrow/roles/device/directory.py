@@ -11,7 +11,7 @@ from escrow.errors import DeferredError, EscrowError, Reason, RefusedError
 from escrow.ids import AccountId, DeviceNo, Millis, Party
 from escrow.roles.calls import Found, GetBundle, Lookup
 from escrow.roles.device.pins import is_pinned
-from escrow.roles.device.state import load_me
+from escrow.roles.device.state import known_list, load_me
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Draft, Read
 from escrow.tlog.entry import EntryType
@@ -64,10 +64,9 @@ def device_list(draft: Draft, view: LightView, account: AccountId, now: Millis) 
 
 
 def listed_devices(view: Read | Draft, light: LightView, account: AccountId) -> DeviceList | None:
-    """The devices of an account as far as we know them: our own as we made or approved them, others' as logged."""
+    """The devices of an account as far as we know them: our own as made or approved here, others' as logged."""
     me = load_me(view)
-    own = account == me.keys.account
-    return DeviceList.decode(me.device_list) if own else light.device_list(view, account)
+    return known_list(me) if account == me.keys.account else light.device_list(view, account)
 
 
 def sender_identity(

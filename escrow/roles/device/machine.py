@@ -27,19 +27,34 @@ from escrow.roles.calls import (
     GetBundle,
     GetHead,
     GetIngestPaths,
+    GetNotes,
     GetUpdate,
+    LeaveNote,
     Lookup,
     PrekeyBundle,
     RegisterRoute,
     Reply,
     Submit,
 )
-from escrow.roles.device import acquaintance, attaching, commands, enrolment, groups, outcome, prekeeping, report
+from escrow.roles.device import (
+    acquaintance,
+    attaching,
+    commands,
+    enrolment,
+    groups,
+    joining,
+    link_steps,
+    outcome,
+    own_devices,
+    prekeeping,
+    report,
+)
 from escrow.roles.device.audit import Audit
 from escrow.roles.device.beginning import Beginning
 from escrow.roles.device.blame import NOBODY
 from escrow.roles.device.directory import on_found
 from escrow.roles.device.incoming import Incoming
+from escrow.roles.device.linking import GetDevices, GetLinking
 from escrow.roles.device.monitor import Monitor
 from escrow.roles.device.reading import Reader
 from escrow.roles.device.receiving import Receiver
@@ -88,11 +103,15 @@ class Device:
         result: object = None
         match event:
             case Called(call=commands.GetInbox(start=start)):
-                return Writes(), report.inbox(view, start)
+                return Writes(), report.inbox(view, self.view, start)
             case Called(call=commands.GetStatus()):
                 return Writes(), report.status(view, self.view)
             case Called(call=commands.GetSafety(peer=peer)):
                 return Writes(), acquaintance.safety(view, self.view, peer)
+            case Called(call=GetDevices()):
+                return Writes(), report.devices(view, self.view)
+            case Called(call=GetLinking()):
+                return Writes(), link_steps.report(view)
             case Called(call=call):
                 result = self._command(draft, call, now, draw)
             case Answered():
@@ -101,9 +120,12 @@ class Device:
                 self._hope_again(draft)
         if draft.get(b"me") is not None:
             acquaintance.find_out(draft, self.view)
+            own_devices.look_on(draft, self.view, now)
             self._incoming.try_again(draft, now)
             self._seal_queue(draft, now, draw)
             Audit(self.view).go_on(draft, now)
+        else:
+            joining.settle(draft, self.view, now, draw)
         return draft.writes(), result
 
     # -- commands -----------------------------------------------------------------------------
@@ -135,7 +157,7 @@ class Device:
             case commands.Confirm(peer=peer, list_hash=list_hash):
                 acquaintance.confirm(draft, self.view, peer, list_hash)
             case _:
-                raise RefusedError(Reason.PERMISSION_DENIED, type(call).__name__)
+                link_steps.command(draft, self.genesis, self.view, call, now, draw)
         return Done()
 
     def _queue(self, draft: Draft, to: str, mode: int, content: Content | Change) -> None:
@@ -191,12 +213,8 @@ class Device:
 
     def _answer_of_others(self, draft: Draft, event: Answered, now: Millis, draw: Coins) -> None:
         match event.todo.call, event.reply:
-            case Append(), Appended() as reply:
-                enrolment.on_logged(draft, self.genesis, reply, now, draw)
-            case Enroll(), Done():
-                enrolment.on_enrolled(draft)
-            case (Append() | Enroll()) as call, EscrowError() as error:
-                raise_alarm(draft, error.reason, error.culprits, type(call).__name__, now)
+            case ((Append() | Enroll() | GetNotes() | LeaveNote()), _):
+                self._answer_about_me(draft, event, now, draw)
             case Lookup() as call, (Found() | EscrowError()) as reply:
                 self._on_lookup(draft, call, reply, now, draw)
             case GetBundle() as call, (PrekeyBundle() | EscrowError()) as reply:
@@ -211,6 +229,18 @@ class Device:
                 self._incoming.on_fetched(draft, call, reply, now)
             case _:
                 pass  # done, or out of reach: the next command asks again
+
+    def _answer_about_me(self, draft: Draft, event: Answered, now: Millis, draw: Coins) -> None:
+        match event.todo.call, event.reply:
+            case Append() as call, Appended() as reply:
+                devices = own_devices.on_logged(draft, call, reply, now)
+                link_steps.on_list(draft, self.genesis, devices, now, draw)
+            case Enroll(), Done():
+                enrolment.on_enrolled(draft)
+            case (Append() | Enroll()) as call, EscrowError() as error:
+                raise_alarm(draft, error.reason, error.culprits, type(call).__name__, now)
+            case _:
+                link_steps.on_answer(draft, self.genesis, event, draw)
 
     def _on_lookup(self, draft: Draft, call: Lookup, reply: Found | EscrowError, now: Millis, draw: Coins) -> None:
         """Remember whose name it is; if it is nobody's, what was meant for it cannot be sent."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from escrow.e2ee.devices import DeviceList
-from escrow.errors import EscrowError, IntegrityError, MalformedError, Reason
+from escrow.errors import EscrowError, IntegrityError, MalformedError, Reason, RefusedError
 from escrow.ids import Millis
 from escrow.roles.calls import GetUpdate, Reply, Update
 from escrow.roles.device.blame import NOBODY
@@ -70,7 +70,7 @@ def progress(view: Read | Draft) -> Progress:
 
 
 def approve(draft: Draft, devices: DeviceList) -> None:
-    """This list of the own account is no ghost: this device has made it, or was shown it when it was linked."""
+    """This list of the own account is no ghost: this device has made it."""
     place = _OWN + devices.list_hash
     if draft.get(place) is None:
         draft.put(place, pack(Own(devices.version)))
@@ -96,8 +96,14 @@ class Monitor:
     view: LightView
 
     def watch(self, draft: Draft, now: Millis, *, asked: bool = False) -> None:
-        """Read on if it is time to, or if the user has ``asked``: then up to the newest head there is."""
-        if not load_me(draft).enrolled:
+        """Read on if it is time to, or if the user has ``asked``: then up to the newest head there is.
+
+        Only on the device that signs the lists; ``NOT_PRIMARY`` for a user who asks another one.
+        """
+        me = load_me(draft)
+        if asked and me.account_seed is None:
+            raise RefusedError(Reason.NOT_PRIMARY, "no other device knows which lists it has signed")
+        if not me.enrolled or me.account_seed is None:
             return
         if asked or now - progress(draft).time_ms >= WATCH_EVERY:
             draft.put(_DUE, b"")

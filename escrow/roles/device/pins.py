@@ -13,7 +13,7 @@ from escrow.e2ee.devices import DeviceList
 from escrow.errors import Reason, RefusedError
 from escrow.ids import AccountId, Millis
 from escrow.roles.device.blame import NOBODY
-from escrow.roles.device.state import raise_alarm
+from escrow.roles.device.state import load_me, raise_alarm
 from escrow.roles.machine import Draft, Read
 from escrow.roles.state import pack, unpack
 
@@ -39,7 +39,12 @@ class Pin(Struct, frozen=True):
 
 
 def is_pinned(draft: Draft, logged: DeviceList, now: Millis) -> bool:
-    """Whether this is the list that may be written to. The first becomes it; a change is told, once."""
+    """Whether this is the list that may be written to. The first becomes it; a change is told, once.
+
+    Of our own account it is always the one in force, which ``own_devices`` tells of.
+    """
+    if logged.account == load_me(draft).keys.account:
+        return True
     pin = _load(draft, logged.account)
     if pin is None:
         _save(draft, logged, Pin(logged.encode()))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from escrow.e2ee.devices import DeviceList
 from escrow.e2ee.keys import Identity
 from escrow.e2ee.session import Session
 from escrow.errors import DeferredError, Reason, RefusedError
@@ -10,6 +9,7 @@ from escrow.ids import AccountId, Millis
 from escrow.roles.device.beginning import outlived
 from escrow.roles.device.conversations import lineage_of
 from escrow.roles.device.directory import device_list, want_bundle
+from escrow.roles.device.own_devices import current_list
 from escrow.roles.device.state import Me, session_with
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Draft
@@ -21,12 +21,12 @@ def recipients_of(
 ) -> list[Identity] | None:
     """All devices of all members but this one, own ones first; None while the log is being asked about some.
 
-    Our own devices are those that we know: the list that was made or approved here. Raises
+    Our own devices are those of the list that is in force. Raises what ``current_list`` raises, and
     ``DeferredError(KEY_CHANGED)`` until the user has confirmed everybody's.
     """
     own = me.keys.account
     found = {each: device_list(draft, view, each, now) for each in members if each != own}
-    lists = {own: DeviceList.decode(me.device_list), **{each: logged for each, logged in found.items() if logged}}
+    lists = {own: current_list(draft, view, me, now), **{each: logged for each, logged in found.items() if logged}}
     if len(lists) <= len(found):
         return None
     everyone = [device.identity(each) for each, listed in lists.items() for device in listed.devices]

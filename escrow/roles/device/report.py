@@ -1,11 +1,15 @@
 """What the screen shows: read from the device's state, changing nothing."""
 
+from msgspec.structs import replace
+
 from escrow.encoding import number, u64
 from escrow.roles.device.audit import overdue
 from escrow.roles.device.commands import ConversationStatus, Inbox, Status, Watched
-from escrow.roles.device.conversations import Held, all_held
+from escrow.roles.device.conversations import Held, all_held, known_held
 from escrow.roles.device.directory import names
+from escrow.roles.device.linking import Devices, OwnDevice
 from escrow.roles.device.monitor import progress
+from escrow.roles.device.own_devices import newest_known
 from escrow.roles.device.pins import Trust, trust
 from escrow.roles.device.state import Alarm, Deferred, Me, Queued, Sent, Shown, load_me
 from escrow.roles.lightview import LightView
@@ -15,12 +19,27 @@ from escrow.roles.state import unpack
 _LEAST_FIRST = (Trust.CHANGED, Trust.UNKNOWN, Trust.FIRST_SEEN, Trust.COMPARED)
 
 
-def inbox(view: Read | Draft, start: int) -> Inbox:
+def inbox(view: Read | Draft, light: LightView, start: int) -> Inbox:
     """Shown messages from number ``start`` on."""
     after = b"inbox/" + u64(start - 1) if start else b""
     rows = list(view.scan(b"inbox/", after=after))
     first = number(rows[0][0][len(b"inbox/") :]) if rows else start
-    return Inbox(first, tuple(unpack(data, Shown) for _, data in rows))
+    return Inbox(first, tuple(_addressed(view, light, unpack(data, Shown)) for _, data in rows))
+
+
+def _addressed(view: Read | Draft, light: LightView, message: Shown) -> Shown:
+    """Whom a message went to, if another device of ours has written it."""
+    me, held = load_me(view), known_held(view, message.conversation)
+    if message.sender != me.keys.account or held is None:
+        return message
+    return replace(message, to=held.name or names(view, light, held.peer(me)))
+
+
+def devices(view: Read | Draft, light: LightView) -> Devices:
+    """The devices of this account, as far as this one has heard."""
+    me = load_me(view)
+    listed = newest_known(view, light, me).devices
+    return Devices(tuple(OwnDevice(one.number, one.signing, one.number == me.keys.device) for one in listed))
 
 
 def status(view: Read | Draft, light: LightView) -> Status:
@@ -31,6 +50,7 @@ def status(view: Read | Draft, light: LightView) -> Status:
     read = progress(view)
     return Status(
         account=me.keys.account,
+        device=me.keys.device,
         name=me.name,
         enrolled=me.enrolled,
         conversations=tuple(_conversation(view, light, me, held) for held in all_held(view)),

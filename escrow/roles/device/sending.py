@@ -107,7 +107,8 @@ class Sender:
         if group is not None:
             return group
         (peer,) = set(letter.members) - {letter.me.keys.account}
-        return with_peer(draft, self.genesis, letter.me, peer, letter.message.mode, letter.now, letter.coins)
+        how = letter.recipients, letter.message.mode, letter.now, letter.coins
+        return with_peer(draft, self.genesis, letter.me, peer, *how)
 
     # -- un-escrowed --------------------------------------------------------------------------
 

@@ -21,6 +21,10 @@
 ``omitted/``           receipts that were not there: proof against the relay
 ``settled/``           what was opened and shown or refused: the same once more is no second message
 ``inbox/``             what was shown to the user, in order
+``joining``            on a device that is being linked: its keys, and how far it is
+``hosting``            on the account's first device: the linking of another one, and how far it is
+``looking``            there while a linked device asks the log for its account's list
+``numbers``            the highest number that a device of this account ever had
 ``alarm/``             what was refused, and who is to blame for it
 ``view/``              the light view of the log
 ``pin/``               per account the devices that may be written to
@@ -33,6 +37,7 @@ from msgspec import Struct
 
 from escrow.e2ee.bundle import PrekeySecret
 from escrow.e2ee.content import Content
+from escrow.e2ee.devices import DeviceList
 from escrow.e2ee.keys import Identity, IdentityKeys
 from escrow.e2ee.session import Session
 from escrow.encoding import number, u8, u32, u64
@@ -49,11 +54,13 @@ PLAIN, ESCROW = 0, 1
 class Me(Struct, frozen=True):
     """This device. ``hedge`` (32 bytes) is secret and never zero; ``chains`` counts the chains ever started.
 
+    Only the account's first device has the ``account_seed``. ``device_list`` is the newest list of the account's
+    devices that this one has made, or checked in the log.
     ``texts`` counts what was ever queued; ``mail`` is the first number of the mailbox that was not fetched.
     """
 
     name: str
-    account_seed: Secret
+    account_seed: Secret | None
     keys: IdentityKeys
     hedge: Secret
     device_list: bytes
@@ -105,6 +112,7 @@ class Shown(Struct, frozen=True):
     """A message that passed every check. ``time`` is the relay's ingest time (escrowed) or the local one.
 
     ``conversation`` is the id of the one it belongs to, ``group`` that one's name here, empty for a pair.
+    ``to`` is for the screen: whom another device of our own account has written to.
     """
 
     sender: bytes
@@ -115,6 +123,7 @@ class Shown(Struct, frozen=True):
     body_id: bytes
     conversation: bytes = b""
     group: str = ""
+    to: str = ""
 
     @property
     def text(self) -> str:
@@ -154,6 +163,11 @@ def load_me(view: Read | Draft) -> Me:
 def save_me(draft: Draft, me: Me) -> None:
     """Remember ``me``."""
     draft.put(b"me", pack(me))
+
+
+def known_list(me: Me) -> DeviceList:
+    """The newest list of this account's devices that this device has made, or checked in the log."""
+    return DeviceList.decode(me.device_list)
 
 
 def session_key(account: bytes, device: int, mode: int) -> bytes:

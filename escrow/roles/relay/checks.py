@@ -14,6 +14,7 @@ from escrow.capsule.header import ContentClass, Header, cap_hash
 from escrow.capsule.label import Label, label_hash
 from escrow.capsule.schemes import scheme_of
 from escrow.capsule.submission import SignedContent
+from escrow.e2ee.devices import DeviceList
 from escrow.encoding import u32, u64
 from escrow.errors import BehindError, EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import AccountId, DeviceNo, Millis
@@ -116,7 +117,8 @@ class Gate:
     settled: bool
 
     def check_plain(self, item: PlainSend) -> None:
-        """An un-escrowed item goes to devices that exist, and to at least one."""
+        """An un-escrowed item comes from a device that exists, and goes to such devices, at least to one."""
+        self._own_list()
         known = {each.account for each in item.envelopes}
         devices = {place for account in known for place in self._devices(account)}
         if not item.envelopes or not {(each.account, each.device) for each in item.envelopes} <= devices:
@@ -234,10 +236,15 @@ class Gate:
 
     def _check_signature(self, parsed: Parsed) -> None:
         # SPEC RLY-11: what a logged device has not signed is refused.
+        devices = self._own_list()
+        parsed.signed.verify(devices.device(self.sender.device).signing, parsed.send.device_sig)
+
+    def _own_list(self) -> DeviceList:
+        """The sender's list, with the sending device in it."""
         devices = self.ledger.device_list(self.view, self.sender.account)
         if devices is None or all(one.number != self.sender.device for one in devices.devices):
             raise self._missing(Reason.DEVICE_UNKNOWN)
-        parsed.signed.verify(devices.device(self.sender.device).signing, parsed.send.device_sig)
+        return devices
 
     def _missing(self, reason: Reason) -> EscrowError:
         """Something is not in the log: that is final if we have just looked."""

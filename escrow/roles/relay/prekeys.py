@@ -36,8 +36,8 @@ class Directory:
         ``BUNDLE_INVALID``, ``MalformedError``.
         """
         devices = self.ledger.device_list(draft, account)
-        if devices is None:
-            raise BehindError(Reason.DEVICE_UNKNOWN, "the account has no logged device list")
+        if devices is None or all(one.number != device for one in devices.devices):
+            raise BehindError(Reason.DEVICE_UNKNOWN, "the device is in no logged list of its account")
         if not 0 < len(call.name.encode()) <= 64 or max(len(call.ec_keys), len(call.kem_keys)) > MOST_KEYS:
             raise MalformedError("a name or a row of prekeys beyond its limit", Reason.TOO_LARGE)
         holder = draft.get(_NAME + call.name.encode())

@@ -20,7 +20,9 @@ from escrow.roles.calls import (
     GetBundle,
     GetChunk,
     GetIngestPaths,
+    GetNotes,
     GetUpdate,
+    LeaveNote,
     Lookup,
     Produce,
     PutChunk,
@@ -35,6 +37,7 @@ from escrow.roles.relay.blobs import Blobs, BlobTerms
 from escrow.roles.relay.checks import Sender
 from escrow.roles.relay.ingest import Ingest
 from escrow.roles.relay.mailbox import Mailbox
+from escrow.roles.relay.meetings import Meetings
 from escrow.roles.relay.prekeys import Directory
 from escrow.roles.relay.producing import Producer
 from escrow.roles.relay.routes import Routes
@@ -72,6 +75,7 @@ class Relay:
             case Tick():
                 Mailbox(self.genesis).purge(draft, now)
                 self._blobs.purge(draft, now)
+                Meetings().purge(draft, now)
                 due = self.next_due(draft)
                 if due is not None and now >= due:
                     self._ingest.log_root(draft, now)
@@ -103,13 +107,8 @@ class Relay:
         mailbox, routes = Mailbox(self.genesis), Routes(self.genesis)
         reply: Reply
         match call:
-            case Enroll():
-                reply = directory.enroll(draft, *device_of(caller), call, now)
-            case Lookup():
-                reply = directory.lookup(draft, call)
-            case GetBundle():
-                asker, _ = device_of(caller)
-                reply = directory.hand_out(draft, asker, call, now)
+            case Enroll() | Lookup() | GetBundle():
+                reply = _look_up(directory, draft, caller, call, now)
             case RegisterRoute():
                 reply = routes.register(draft, *device_of(caller), call, now)
             case Submit(items=items):
@@ -123,8 +122,23 @@ class Relay:
             case GetIngestPaths():
                 device_of(caller)
                 reply = self._ingest.paths(draft, call)
+            case LeaveNote() | GetNotes():
+                reply = Meetings().answer(draft, call, now)
             case Produce():
                 reply = Producer(self._follower, self.key.public).produce(draft, caller, call, now)
             case _:
                 raise RefusedError(Reason.PERMISSION_DENIED, f"the relay does not answer {type(call).__name__}")
         return reply
+
+
+def _look_up(
+    directory: Directory, draft: Draft, caller: Party, call: Enroll | Lookup | GetBundle, now: Millis
+) -> Reply:
+    match call:
+        case Enroll():
+            return directory.enroll(draft, *device_of(caller), call, now)
+        case Lookup():
+            return directory.lookup(draft, call)
+        case GetBundle():
+            asker, _ = device_of(caller)
+            return directory.hand_out(draft, asker, call, now)

@@ -79,6 +79,16 @@ class RelayServiceStub:
                 request_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetIngestPathsRequest.SerializeToString,
                 response_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetIngestPathsResponse.FromString,
                 _registered_method=True)
+        self.LeaveNote = channel.unary_unary(
+                '/escrow.wire.v1.RelayService/LeaveNote',
+                request_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.LeaveNoteRequest.SerializeToString,
+                response_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.LeaveNoteResponse.FromString,
+                _registered_method=True)
+        self.GetNotes = channel.unary_unary(
+                '/escrow.wire.v1.RelayService/GetNotes',
+                request_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetNotesRequest.SerializeToString,
+                response_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetNotesResponse.FromString,
+                _registered_method=True)
         self.Produce = channel.unary_unary(
                 '/escrow.wire.v1.RelayService/Produce',
                 request_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.ProduceRequest.SerializeToString,
@@ -152,6 +162,20 @@ class RelayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LeaveNote(self, request, context):
+        """A note at a meeting of two devices that do not know each other yet: how a device is linked to an account.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetNotes(self, request, context):
+        """Everything that was left at a meeting; it proves nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Produce(self, request, context):
         """What a sealed, logged, active warrant covers, and nothing else.
         """
@@ -206,6 +230,16 @@ def add_RelayServiceServicer_to_server(servicer, server):
                     servicer.GetIngestPaths,
                     request_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetIngestPathsRequest.FromString,
                     response_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetIngestPathsResponse.SerializeToString,
+            ),
+            'LeaveNote': grpc.unary_unary_rpc_method_handler(
+                    servicer.LeaveNote,
+                    request_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.LeaveNoteRequest.FromString,
+                    response_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.LeaveNoteResponse.SerializeToString,
+            ),
+            'GetNotes': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetNotes,
+                    request_deserializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetNotesRequest.FromString,
+                    response_serializer=escrow_dot_wire_dot_v1_dot_relay__pb2.GetNotesResponse.SerializeToString,
             ),
             'Produce': grpc.unary_unary_rpc_method_handler(
                     servicer.Produce,
@@ -456,6 +490,60 @@ class RelayService:
             '/escrow.wire.v1.RelayService/GetIngestPaths',
             escrow_dot_wire_dot_v1_dot_relay__pb2.GetIngestPathsRequest.SerializeToString,
             escrow_dot_wire_dot_v1_dot_relay__pb2.GetIngestPathsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LeaveNote(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/escrow.wire.v1.RelayService/LeaveNote',
+            escrow_dot_wire_dot_v1_dot_relay__pb2.LeaveNoteRequest.SerializeToString,
+            escrow_dot_wire_dot_v1_dot_relay__pb2.LeaveNoteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetNotes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/escrow.wire.v1.RelayService/GetNotes',
+            escrow_dot_wire_dot_v1_dot_relay__pb2.GetNotesRequest.SerializeToString,
+            escrow_dot_wire_dot_v1_dot_relay__pb2.GetNotesResponse.FromString,
             options,
             channel_credentials,
             insecure,

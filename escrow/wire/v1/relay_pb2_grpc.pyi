@@ -51,6 +51,10 @@ class RelayServiceStub:
     """A chunk of an attachment that is there as a whole, for whoever knows its name."""
     GetIngestPaths: _grpc.UnaryUnaryMultiCallable[_relay_pb2.GetIngestPathsRequest, _relay_pb2.GetIngestPathsResponse]
     """Where receipts stand in the relay's tree of receipts: their inclusion paths."""
+    LeaveNote: _grpc.UnaryUnaryMultiCallable[_relay_pb2.LeaveNoteRequest, _relay_pb2.LeaveNoteResponse]
+    """A note at a meeting of two devices that do not know each other yet: how a device is linked to an account."""
+    GetNotes: _grpc.UnaryUnaryMultiCallable[_relay_pb2.GetNotesRequest, _relay_pb2.GetNotesResponse]
+    """Everything that was left at a meeting; it proves nothing."""
     Produce: _grpc.UnaryUnaryMultiCallable[_relay_pb2.ProduceRequest, _relay_pb2.ProduceResponse]
     """What a sealed, logged, active warrant covers, and nothing else."""
 
@@ -75,6 +79,10 @@ class RelayServiceAsyncStub(RelayServiceStub):
     """A chunk of an attachment that is there as a whole, for whoever knows its name."""
     GetIngestPaths: _aio.UnaryUnaryMultiCallable[_relay_pb2.GetIngestPathsRequest, _relay_pb2.GetIngestPathsResponse]  # type: ignore[assignment]
     """Where receipts stand in the relay's tree of receipts: their inclusion paths."""
+    LeaveNote: _aio.UnaryUnaryMultiCallable[_relay_pb2.LeaveNoteRequest, _relay_pb2.LeaveNoteResponse]  # type: ignore[assignment]
+    """A note at a meeting of two devices that do not know each other yet: how a device is linked to an account."""
+    GetNotes: _aio.UnaryUnaryMultiCallable[_relay_pb2.GetNotesRequest, _relay_pb2.GetNotesResponse]  # type: ignore[assignment]
+    """Everything that was left at a meeting; it proves nothing."""
     Produce: _aio.UnaryUnaryMultiCallable[_relay_pb2.ProduceRequest, _relay_pb2.ProduceResponse]  # type: ignore[assignment]
     """What a sealed, logged, active warrant covers, and nothing else."""
 
@@ -150,6 +158,22 @@ class RelayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_relay_pb2.GetIngestPathsResponse, _abc.Awaitable[_relay_pb2.GetIngestPathsResponse]]:
         """Where receipts stand in the relay's tree of receipts: their inclusion paths."""
+
+    @_abc_1.abstractmethod
+    def LeaveNote(
+        self,
+        request: _relay_pb2.LeaveNoteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_relay_pb2.LeaveNoteResponse, _abc.Awaitable[_relay_pb2.LeaveNoteResponse]]:
+        """A note at a meeting of two devices that do not know each other yet: how a device is linked to an account."""
+
+    @_abc_1.abstractmethod
+    def GetNotes(
+        self,
+        request: _relay_pb2.GetNotesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_relay_pb2.GetNotesResponse, _abc.Awaitable[_relay_pb2.GetNotesResponse]]:
+        """Everything that was left at a meeting; it proves nothing."""
 
     @_abc_1.abstractmethod
     def Produce(

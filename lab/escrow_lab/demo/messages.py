@@ -99,9 +99,9 @@ async def _finish(stage: Stage, name: str) -> None:
 
 async def inboxes(stage: Stage, names: Iterable[str]) -> list[tuple[str, Message]]:
     """What every user was shown: (owner, message)."""
-    shown = []
+    shown, light = [], LightView(stage.genesis)
     for name in names:
-        inbox = await stage.device(name).read(lambda view: report.inbox(view, 0))
+        inbox = await stage.device(name).read(lambda view: report.inbox(view, light, 0))
         shown += [
             (name, Message(workload_time(each.time), each.sender_name, name, each.mode, each.text))
             for each in inbox.messages

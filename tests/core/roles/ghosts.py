@@ -3,6 +3,7 @@
 from escrow.crypto.sign import SigningKey
 from escrow.e2ee.devices import DeviceList
 from escrow.roles.device.commands import Watched, WatchMe
+from escrow.roles.device.own_devices import account_seed
 from escrow.tlog.entry import Entry, EntryType
 from tests.core.roles.phones import Phones
 
@@ -23,7 +24,7 @@ def out_of_turn(at: Phones) -> bytes:
 
 
 def under_another_submitter(at: Phones) -> bytes:
-    stranger = SigningKey.from_seed(at.me("carol").account_seed)
+    stranger = SigningKey.from_seed(account_seed(at.me("carol")))
     ghost = at.next_list("bob", 3).encode()
     return Entry.make(EntryType.DEVICE_LIST, ghost, stranger, at.world.genesis.log.origin)
 

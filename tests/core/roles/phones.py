@@ -52,6 +52,7 @@ from escrow.roles.device.commands import (
     Sync,
 )
 from escrow.roles.device.conversations import all_held
+from escrow.roles.device.own_devices import account_seed
 from escrow.roles.device.state import ESCROW, PLAIN, Me, Shown, load_me, load_session, save_session
 from escrow.roles.ledger import LEAVES
 from escrow.roles.lightview import LightView
@@ -205,7 +206,7 @@ class Phones:
         me, lists = self.me(name), self.lists.setdefault(name, [])
         previous = lists[-1] if lists else DeviceList.decode(me.device_list)
         listed = tuple(ListedDevice.make(each) for each in devices)
-        lists.append(DeviceList.make(SigningKey.from_seed(me.account_seed), previous.name, listed, previous))
+        lists.append(DeviceList.make(SigningKey.from_seed(account_seed(me)), previous.name, listed, previous))
         self.log(name, lists[-1])
         self.world.settle()
 
@@ -323,10 +324,10 @@ class Phones:
         before = after or DeviceList.decode(me.device_list)
         drawn = (IdentityKeys.make(me.keys.account, DeviceNo(number), self.coins()) for number in numbers)
         devices = tuple(ListedDevice.make(keys) for keys in drawn)
-        return DeviceList.make(SigningKey.from_seed(me.account_seed), before.name, devices, before)
+        return DeviceList.make(SigningKey.from_seed(account_seed(me)), before.name, devices, before)
 
     def entry_of(self, owner: str, devices: DeviceList) -> bytes:
-        key = SigningKey.from_seed(self.me(owner).account_seed)
+        key = SigningKey.from_seed(account_seed(self.me(owner)))
         return Entry.make(EntryType.DEVICE_LIST, devices.encode(), key, self.world.genesis.log.origin)
 
     def log(self, owner: str, *lists: DeviceList) -> None:

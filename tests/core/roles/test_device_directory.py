@@ -18,6 +18,7 @@ from escrow.roles.callers import device_party
 from escrow.roles.calls import Append, Call, Found, GetBundle, GetPath, GetRecord, Lookup, Reply
 from escrow.roles.device import monitor
 from escrow.roles.device.commands import Confirm, GetSafety, GetStatus, Meet, Safety
+from escrow.roles.device.own_devices import account_seed
 from escrow.roles.device.pins import Trust, changes
 from escrow.roles.device.state import ESCROW, PLAIN, save_me
 from escrow.tlog.entry import EntryType
@@ -154,7 +155,7 @@ def test_changes_are_told_in_words() -> None:
     at = phones()
     first = at.next_list("bob", 1, 2, 3)
     two, three = (next(one for one in first.devices if one.number == number) for number in (2, 3))
-    key = SigningKey.from_seed(at.me("bob").account_seed)
+    key = SigningKey.from_seed(account_seed(at.me("bob")))
     other = DeviceList.make(key, "bob", (two, at.next_list("bob", 3).devices[0]), first)
     assert changes(first, other) == "device 1 is gone, device 3 has other keys"
     assert changes(other, DeviceList.make(key, "bob", (two, three), other)) == "device 3 has other keys"
