@@ -6,6 +6,7 @@ for another purpose and never removed.
 
 import hashlib
 from enum import Enum, unique
+from struct import Struct
 
 from escrow.encoding import join, split
 from escrow.errors import MalformedError
@@ -16,9 +17,11 @@ class Tag(Enum):
     """What a byte string is for. The value is ``use``, without the common prefix; ``head`` opens every encoding."""
 
     head: bytes
+    layouts: dict[tuple[int | None, ...], "_Layout"]
 
     def __init__(self, use: str) -> None:
         self.head = join(b"escrow/v1/" + use.encode())
+        self.layouts = {}
 
     # group layer
     CTX = "ctx"
@@ -152,6 +155,11 @@ def fields(tag: Tag, data: bytes, *widths: int | None, optional: int = 0) -> tup
     ``None`` admits any length. The last ``optional`` fields may be missing as whole elements.
     Raises ``MalformedError``; whatever is returned encodes to ``data`` again.
     """
+    if not optional and None not in widths:
+        layout = tag.layouts.get(widths) or tag.layouts.setdefault(widths, _Layout(tag, widths))
+        if (found := layout.read(data)) is not None:
+            return found
+        # What does not fit goes through the reader below, which says what is wrong with it.
     if not data.startswith(tag.head):
         raise MalformedError(f"not a {tag.value}")
     found = split(data, most=len(widths), start=len(tag.head))
@@ -161,3 +169,22 @@ def fields(tag: Tag, data: bytes, *widths: int | None, optional: int = 0) -> tup
         if len(field) != width and width is not None:
             raise MalformedError(f"a field of {tag.value} has {len(field)} bytes, not {width}")
     return found
+
+
+class _Layout:
+    """Fields of fixed widths read in one go: between them stand the same bytes in every such encoding."""
+
+    __slots__ = ("_between", "_struct")
+
+    def __init__(self, tag: Tag, widths: tuple[int | None, ...]) -> None:
+        lengths = [width or 0 for width in widths]
+        prefixes = [length.to_bytes(8, "big") for length in lengths]
+        self._between = (tag.head, *prefixes)
+        self._struct = Struct(f"{len(tag.head)}s" + "".join(f"8s{length}s" for length in lengths))
+
+    def read(self, data: bytes) -> tuple[bytes, ...] | None:
+        """The fields, or None if these are other bytes."""
+        if len(data) != self._struct.size:
+            return None
+        head, *parts = self._struct.unpack(data)
+        return tuple(parts[1::2]) if (head, *parts[::2]) == self._between else None

@@ -8,7 +8,7 @@ derived with HKDF-SHA-256; each derivation names the label, so that a key belong
 import hashlib
 from typing import NamedTuple
 
-from escrow.crypto.kdf import hkdf_expand, hkdf_extract, hmac_sha256
+from escrow.crypto.kdf import hkdf_expand, hkdf_extract, hmac_each, hmac_sha256
 from escrow.encoding import u32
 from escrow.secret import Secret
 from escrow.tags import T, Tag
@@ -39,6 +39,14 @@ def message_key(chain_key: Secret, label_hash: bytes, index: int) -> Secret:
 def next_chain_key(chain_key: Secret, label_hash: bytes, index: int) -> Secret:
     """The chain key at ``index + 1`` from that at ``index``; erase the latter."""
     return Secret(hkdf_expand(chain_key.expose(), T(Tag.CHAIN_KEY, label_hash, u32(index + 1)), 32))
+
+
+def advance(chain_key: Secret, label_hash: bytes, index: int) -> tuple[Secret, Secret]:
+    """``next_chain_key`` and ``message_key``, for little more than the price of one."""
+    # HKDF-Expand to 32 bytes is one HMAC over the info and a counter of 1.
+    infos = T(Tag.CHAIN_KEY, label_hash, u32(index + 1)), T(Tag.MESSAGE_KEY, label_hash, u32(index))
+    following, key = hmac_each(chain_key.expose(), *(info + b"\x01" for info in infos))
+    return Secret(following), Secret(key)
 
 
 class BodyKeys(NamedTuple):

@@ -4,7 +4,7 @@ import tracemalloc
 from os import urandom
 
 from escrow.capsule.body import open_body, seal_body
-from escrow.capsule.chain import message_key, next_chain_key
+from escrow.capsule.chain import advance
 from escrow.capsule.header import ContentClass, Header
 from escrow.crypto.kem import SystemKem
 from escrow.crypto.sign import SigningKey
@@ -139,9 +139,9 @@ class Chain:
         """Seal under the next key of the chain, and open likewise."""
         index = self._index
         header = Header(self._label_hash, self._cap_hash, index, self._mid, ContentClass.CONTENT)
-        body = seal_body(message_key(self._sending, self._label_hash, index), header, plaintext)
-        self._sending = next_chain_key(self._sending, self._label_hash, index)
-        heard = open_body(message_key(self._receiving, self._label_hash, index), body)
-        self._receiving = next_chain_key(self._receiving, self._label_hash, index)
+        self._sending, key = advance(self._sending, self._label_hash, index)
+        body = seal_body(key, header, plaintext)
+        self._receiving, key = advance(self._receiving, self._label_hash, index)
+        heard = open_body(key, body)
         self._index = index + 1
         return heard

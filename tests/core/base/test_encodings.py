@@ -1,6 +1,7 @@
 """The ground: encodings are injective and their readers strict; secrets do not print; reasons are complete."""
 
 import pickle
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -70,6 +71,19 @@ def test_a_tuple_opens_under_its_own_tag_only(sequence: list[bytes]) -> None:
         with pytest.raises(MalformedError):
             fields(tag, data, *[None] * widths)
     assert digest(Tag.LABEL, *sequence) != digest(Tag.BODY, *sequence)
+
+
+@given(sequences.filter(bool), st.integers(0), st.integers(1, 255), st.integers(-3, 3))
+def test_fields_of_fixed_widths_are_read_in_one_way_only(
+    sequence: list[bytes], place: int, change: int, longer: int
+) -> None:
+    data, widths = T(Tag.LABEL, *sequence), [len(each) for each in sequence]
+    assert fields(Tag.LABEL, data, *widths) == tuple(sequence)
+    mutated = bytearray(data)
+    mutated[place % len(data)] ^= change
+    other = bytes(mutated)[: len(data) + longer] + bytes(max(longer, 0))
+    with suppress(MalformedError):
+        assert T(Tag.LABEL, *fields(Tag.LABEL, other, *widths)) == other
 
 
 def test_optional_fields_are_absent_as_a_whole() -> None:

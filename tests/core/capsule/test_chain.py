@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escrow.capsule.body import MOST, Body, body_id, open_body, seal_body
-from escrow.capsule.chain import body_keys, message_id, message_key, new_seed, next_chain_key, use_hedge
+from escrow.capsule.chain import advance, body_keys, message_id, message_key, new_seed, next_chain_key, use_hedge
 from escrow.capsule.header import ContentClass, Header
 from escrow.crypto import aead
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
@@ -50,6 +50,11 @@ def test_a_cloned_or_restored_state_repeats_a_key_only_with_its_content(one: byt
     )
     assert (used == again) == (stuck and said == said_again)
     assert after == after_again != HEDGE
+
+
+@given(seeds, hashes, st.integers(0, 1000))
+def test_an_advance_is_both_derivations(seed: Secret, named: bytes, index: int) -> None:
+    assert advance(seed, named, index) == (next_chain_key(seed, named, index), message_key(seed, named, index))
 
 
 @given(seeds, hashes, st.integers(0, 1000))
