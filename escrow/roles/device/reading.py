@@ -188,7 +188,7 @@ class Reader:
 
     def _check_member(self, held: Held, sender: AccountId, time: int) -> None:
         """Who has left may have written before that was known, and not later."""
-        # SPEC RCV-12: whoever has left is not heard after the grace.
+        # SPEC RCV-16: whoever has left is not heard after the grace.
         if sender not in held.conversation.members and time >= held.since + self.genesis.grace_ms:
             raise RefusedError(Reason.ROSTER_STALE, "its sender has left the conversation")
 

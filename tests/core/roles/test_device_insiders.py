@@ -171,6 +171,7 @@ def test_a_member_cannot_write_in_anothers_name(at: Phones) -> None:
     assert (held.key, held.index) == (chain.key, chain.index)
     forged = later(at, chain, capsule, "I am bob", Lie(signer=at.me("carol").keys.signing_key))
     at.deliver("alice", forged)
+    at.sync("alice")
     assert at.texts("alice") == ["begins"]
     assert at.alarms("alice") == [("SIGNATURE_INVALID", RELAY)]
 
@@ -213,7 +214,7 @@ def test_what_comes_without_its_body_waits_for_it(at: Phones) -> None:
     assert (at.status("alice").deferred, at.alarms("alice")) == ((), [])
 
 
-@pytest.mark.spec("RCV-12")
+@pytest.mark.spec("RCV-16")
 def test_whoever_has_left_is_heard_for_the_grace_and_no_longer(at: Phones) -> None:
     begun(at)
     at.change("alice", TEAM, remove=("carol",))
