@@ -4,7 +4,7 @@ Nothing here is assumed to fail. Whoever reads a disk reads the disk; whoever mi
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from escrow.capsule.body import body_id, seal_body
 from escrow.capsule.chain import message_key
@@ -33,7 +33,7 @@ from escrow.roles.calls import (
     Submit,
 )
 from escrow.roles.custodian.state import load_holding
-from escrow.roles.device.commands import GetInbox, GetStatus
+from escrow.roles.device.commands import GetInbox, GetStatus, Sync
 from escrow.roles.device.state import load_me
 from escrow.roles.ledger import Ledger
 from escrow.roles.machine import Answered, Read, Todo
@@ -43,6 +43,9 @@ from escrow.roles.relay.mailbox import Mailbox
 from escrow.secret import Secret
 from escrow.warrant.item import Item
 from escrow_lab.demo.stage import Stage
+
+ATTEMPTS: Final = 5
+"""How often a victim is asked for its verdict; there is a pause after each."""
 
 
 def kept_items(stage: Stage, disk: Read) -> list[tuple[int, Kept]]:
@@ -161,9 +164,14 @@ async def deliver_forgery(stage: Stage, victim: Node, forgery: Forgery, ingest_t
     alarms = len(status.alarms)
     todo = Todo(1 << 62, Party("relay"), Fetch(me.mail, 1))
     await victim.step(Answered(todo, Fetched((Delivery(me.mail, delivery, None),))))
-    await victim.pump()  # before it names anybody, it asks the log whether it has missed a new key
+    for _ in range(ATTEMPTS):
+        # Before it names anybody, it asks the log whether it has missed a new key; the log may be slow to answer.
+        await victim.run(Sync())
+        status = await victim.ask(victim.party, GetStatus())
+        if len(status.alarms) > alarms:
+            break
+        await stage.pause()
     after = await victim.ask(victim.party, GetInbox(0))
-    status = await victim.ask(victim.party, GetStatus())
     if after != before or len(status.alarms) == alarms:
         return ""
     return str(status.alarms[-1].reason)
