@@ -118,11 +118,11 @@ def test_changed_devices_stop_what_is_sent_until_the_user_confirms(user: MakeUse
     assert "it is me" in read.out
     assert "THE DEVICES HAVE CHANGED" in read.err
 
-    # The ghost has left no prekeys, so what was kept ends with a refusal: it was sealed for two devices or for none.
+    # The ghost has left no prekeys, so what was kept waits on: it is sealed for both devices or for none.
     confirmed = safety(alice, bob, "--confirm")
     assert "confirmed" in confirmed.err
     assert alice.chat("status", "--json").only("conversation")[0]["trust"] == "compared"
-    assert alice.chat("status", "--json").only("status")[0]["waiting"] == 0
+    assert alice.chat("status", "--json").only("status")[0]["waiting"] == 1
 
 
 def test_a_ghost_device_is_noticed_by_its_owner(user: MakeUser, deployment: Deployed) -> None:

@@ -13,7 +13,7 @@ from escrow.e2ee.session import Session, open_
 from escrow.errors import DeferredError, EscrowError, Reason, RefusedError
 from escrow.ids import Party
 from escrow.roles.calls import Call, DeviceEnvelope, GetPath, GetRecord, PlainSend, Reply, Submission, Submit
-from escrow.roles.device.commands import Confirm, GetInbox, GetSafety, Send
+from escrow.roles.device.commands import Confirm, GetInbox, GetSafety, Send, WatchMe
 from escrow.roles.device.conversations import all_held, held_by_id
 from escrow.roles.device.linking import Compare, GetDevices, Host, Look, RemoveDevice
 from escrow.roles.device.own_devices import account_seed, check_newer
@@ -22,7 +22,7 @@ from escrow.roles.machine import Draft
 from escrow.roles.state import unpack
 from escrow.store.memory import MemoryStore
 from escrow.tlog.entry import EntryType
-from escrow.world.founding import MINUTE
+from escrow.world.founding import DAY, MINUTE
 from escrow.world.loop import complete
 from tests.core.roles.phones import Phones
 
@@ -332,6 +332,16 @@ def test_contacts_are_told_of_a_change_before_they_write_again(at: Phones) -> No
     sync(at, *EVERYBODY, "alice/3")
     assert at.texts("alice/3") == ["are there three of you?"]
     assert at.texts("alice") == at.texts("alice/2") == ["hello", "are there three of you?"]
+
+
+def test_only_the_device_that_signs_the_lists_can_tell_a_ghost(at: Phones) -> None:
+    at.world.advance(2 * DAY)
+    sync(at)
+    assert at.status("alice").watched.size > 0
+    assert at.status("alice").watched.ghosts == at.status("alice/2").watched.size == 0
+    with pytest.raises(RefusedError) as refused:
+        at.world.run(at.device("alice/2"), WatchMe())
+    assert refused.value.reason is Reason.NOT_PRIMARY
 
 
 # -- the list as a linked device sees it ----------------------------------------------------------
