@@ -102,6 +102,8 @@ class Tag(Enum):
     DKG_EXT = "dkg-ext"
     DKG_CERTIFY = "dkg-certify"
     DKG_DISPUTE = "dkg-dispute"
+    HANDOVER = "handover"
+    HANDOVER_SESSION = "handover-session"
     # log
     ENTRY = "entry"
     ENTRY_SIG = "entry-sig"

@@ -76,22 +76,22 @@ class Matter:
         )
         return ciphertext + pair.ephemeral.encode() + pair.static.encode() + proofs
 
-    def judge(self, evidence: bytes, logged: bytes) -> int:
-        """The index of who is at fault, the dealer or the accuser: there is nothing between the two.
+    def upheld(self, evidence: bytes, logged: bytes) -> bool:
+        """Whether the dealer is at fault; otherwise the accuser is: there is nothing between the two.
 
         ``logged`` is the hash of the ciphertext that the dealer put into the log.
         """
         try:
             ciphertext, pair = self._opened(evidence)
         except EscrowError:
-            return self.recipient
+            return False
         if messages.ciphertext_hash(self.session, self.dealer, self.recipient, ciphertext) != logged:
-            return self.recipient
+            return False
         try:
             cocktail.open_share(self.context, self.route, pair, self.recipient, self.dealt, ciphertext)
         except EscrowError:
-            return self.dealer
-        return self.recipient
+            return True
+        return False
 
     def _opened(self, evidence: bytes) -> tuple[bytes, Pair]:
         if len(evidence) != CIPHERTEXT_SIZE + 2 * SIZE + 2 * dleq.PROOF_SIZE:

@@ -74,7 +74,7 @@ class CommitteeProposal:
     def decode(cls, data: bytes) -> Self:
         """Read strictly; ``MalformedError`` unless 1 <= t <= n and the members are distinct valid keys."""
         suite, n, t, members, policy_hash, period = fields(Tag.PROPOSAL, data, 2, 4, 4, None, 32, 8)
-        keys = _members(members, number(n), number(t))
+        keys = read_members(members, number(n), number(t))
         return cls(number(suite), keys, number(t), policy_hash, number(period))
 
 
@@ -121,7 +121,7 @@ def verify_key(key: CommitteeKey, proposal: CommitteeProposal) -> None:
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the key belongs to another proposal")
     if key.gamma != second_generator(key.proposal_hash, proposal.group.decode(key.public)).encode():
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the second generator is not the derived one")
-    _all_signed(proposal.members, key.statement, key.certificate)
+    all_signed(proposal.members, key.statement, key.certificate)
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class ShareGeneration:
     def decode(cls, data: bytes) -> Self:
         """Read strictly; proves nothing yet: ``verify_generation`` does."""
         key_hash, g, n, t, members, shares, signatures = fields(Tag.GENERATION, data, 32, 4, 4, 4, None, None, None)
-        keys = _members(members, number(n), number(t))
+        keys = read_members(members, number(n), number(t))
         verification = _exactly(split(shares, most=MOST_MEMBERS), number(n), "verification shares")
         for share in verification:
             expect(share, SIZE, "a verification share")
@@ -192,10 +192,11 @@ def verify_holders(generation: ShareGeneration, proposal: CommitteeProposal) -> 
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "a later generation needs the one before it")
     for share in generation.verification:
         proposal.group.decode(share)
-    _all_signed(generation.members, generation.statement, generation.acknowledgements)
+    all_signed(generation.members, generation.statement, generation.acknowledgements)
 
 
-def _all_signed(members: Sequence[bytes], statement: bytes, signatures: Sequence[bytes]) -> None:
+def all_signed(members: Sequence[bytes], statement: bytes, signatures: Sequence[bytes]) -> None:
+    """Raise ``RefusedError(COMMITTEE_UNAUTHORISED)`` unless each member signed, in the order of the members."""
     if len(signatures) != len(members):
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "a signature per custodian is needed")
     for index, (member, signature) in enumerate(zip(members, signatures, strict=True), start=1):
@@ -205,7 +206,8 @@ def _all_signed(members: Sequence[bytes], statement: bytes, signatures: Sequence
             raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, f"custodian {index} did not sign this") from None
 
 
-def _members(data: bytes, n: int, threshold: int) -> tuple[bytes, ...]:
+def read_members(data: bytes, n: int, threshold: int) -> tuple[bytes, ...]:
+    """The ``n`` identity keys of a committee; ``MalformedError`` unless it can be one."""
     members = _exactly(split(data, most=MOST_MEMBERS), n, "members")
     if not 1 <= threshold <= n or len(set(members)) != n:
         raise MalformedError("a committee has distinct members and a threshold from 1 to their number")

@@ -1,7 +1,7 @@
-"""What custodians say during a key generation, in the log and to each other, and what a run ends with.
+"""What custodians say during a key generation or a handover, in the log and to each other, and how either ends.
 
 Every log payload is ``T("dkg-entry", session 32, content)``; the session names proposal and run, so that an entry of
-another run is none of this one's. Not the meaning of the content: see ``dkg`` and ``dispute``.
+another run is none of this one's. Not the meaning of the content: see ``dkg``, ``handover`` and ``dispute``.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,16 @@ class Kind(StrEnum):
     DKG_DISPUTE = "DKG_DISPUTE"
     DKG_ANSWER = "DKG_ANSWER"
     COMMITTEE_KEY = "COMMITTEE_KEY"
+    HANDOVER_TRANSPORT = "HANDOVER_TRANSPORT"
+    HANDOVER_DEAL = "HANDOVER_DEAL"
+    HANDOVER_READY = "HANDOVER_READY"
+    HANDOVER_ACKNOWLEDGEMENT = "HANDOVER_ACKNOWLEDGEMENT"
     SHARE_GENERATION = "SHARE_GENERATION"
+
+    @property
+    def of_keygen(self) -> bool:
+        """Whether a key generation reads such entries. A handover has disputes and answers of the same two types."""
+        return self.startswith("DKG_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,30 @@ class Aborted:
 
 
 Output = ToLog | ToMember | Finished | Aborted
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """The handover made a share generation: the encoded document, with the acknowledgements of all its members.
+
+    The old shares may be erased once the log shows it, not before.
+    """
+
+    generation: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """The handover came to nothing and the old generation stays.
+
+    ``culprits`` are identity keys, never empty: an index would not say of which committee.
+    """
+
+    reason: Reason
+    culprits: frozenset[bytes]
+
+
+HandoverOutput = ToLog | ToMember | Renewed | Abandoned
 
 
 def session_id(proposal: bytes, run: int) -> bytes:

@@ -145,7 +145,7 @@ class Record(msgspec.Struct, frozen=True):
         Entries that break the protocol never raise: they end the run with whoever logged them as the culprit.
         """
         author = self.proposal.index_of(submitter)
-        if self.stage >= Stage.FINISHED or author is None or kind in (Kind.COMMITTEE_KEY, Kind.SHARE_GENERATION):
+        if self.stage >= Stage.FINISHED or author is None or not kind.of_keygen:
             return self
         try:
             session, content = read_entry(payload)
@@ -179,9 +179,9 @@ class Record(msgspec.Struct, frozen=True):
             raise MalformedError("a ciphertext is disputed before all are logged")
         if dispute.ground is Ground.UNSOUND:
             logged = self.ciphertext_hash(accused, author)
-            culprit = self.matter(accused, author).judge(dispute.evidence, logged)
-            reason = Reason.DEALING_INVALID if culprit == accused else Reason.DISPUTE_INVALID
-            return self._condemn(reason, culprit)
+            if self.matter(accused, author).upheld(dispute.evidence, logged):
+                return self._condemn(Reason.DEALING_INVALID, accused)
+            return self._condemn(Reason.DISPUTE_INVALID, author)
         expect(dispute.evidence, 0, "the evidence of what is missing")
         settled = any((accuser, dealer) == (author, accused) for accuser, dealer, _ in self.answers)
         if settled or (author, accused) in self.complaints:
