@@ -104,6 +104,7 @@ class Tag(Enum):
     DKG_DISPUTE = "dkg-dispute"
     HANDOVER = "handover"
     HANDOVER_SESSION = "handover-session"
+    ERASURE = "erasure"
     # log
     ENTRY = "entry"
     ENTRY_SIG = "entry-sig"

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from escrow.capsule.receipt import IngestRoot
 from escrow.committee.documents import CommitteeKey, CommitteeProposal, ShareGeneration
+from escrow.committee.erasure import ErasureAttestation
 from escrow.e2ee.devices import DeviceList
 from escrow.encoding import number, u32, u64
 from escrow.errors import MalformedError, Reason, RefusedError
@@ -42,6 +43,7 @@ _INGEST = b"log/ingest/"
 _SEAL = b"log/seal/"
 _ORDER = b"log/order/"
 _INTENT = b"log/intent/"
+_ERASURE = b"log/erasure/"
 
 _SUBJECTS = {
     EntryType.DEVICE_LIST: _LIST,
@@ -159,6 +161,11 @@ class Ledger:
         found = view.last(_GENERATION + key_hash)
         return None if found is None else ShareGeneration.decode(unpack(found[1], Filed).payload)
 
+    def erased(self, view: Read | Draft, key_hash: bytes) -> frozenset[bytes]:
+        """The identity keys of those who say that they hold nothing under a committee key any more."""
+        prefix = _ERASURE + key_hash
+        return frozenset(key[len(prefix) :] for key, _ in view.scan(prefix))
+
     # -- warrants -----------------------------------------------------------------------------
 
     def seal(self, view: Read | Draft, tag: bytes) -> LoggedSeal | None:
@@ -260,6 +267,8 @@ class Ledger:
                 self._file_committee_key(draft, filed)
             case EntryType.SHARE_GENERATION:
                 self._file_generation(draft, filed)
+            case EntryType.ERASURE:
+                self._file_erasure(draft, entry, filed)
             case EntryType.INGEST_ROOT:
                 self._file_ingest_root(draft, entry, filed)
             case EntryType.WARRANT_SEALED:
@@ -301,6 +310,16 @@ class Ledger:
         generation = check_holders(self.genesis, filed.payload)
         place = _GENERATION + generation.committee_key_hash + u32(generation.number)
         _require(draft.get(place) is None, Reason.COMMITTEE_UNAUTHORISED)
+        draft.put(place, pack(filed))
+
+    def _file_erasure(self, draft: Draft, entry: Entry, filed: Filed) -> None:
+        said = ErasureAttestation.decode(entry.payload)
+        logged = self.committee_key_by_hash(draft, said.committee_key_hash)
+        _require(logged, Reason.COMMITTEE_UNKNOWN)
+        # SPEC ERA-3: nobody is done with a period before its end.
+        _require(logged and said.time >= logged.key.retire_at, Reason.ENTRY_REFUSED)
+        place = _ERASURE + said.committee_key_hash + entry.submitter
+        _require(said.final and draft.get(place) is None, Reason.ENTRY_REFUSED)
         draft.put(place, pack(filed))
 
     def _file_ingest_root(self, draft: Draft, entry: Entry, filed: Filed) -> None:

@@ -52,6 +52,8 @@ class Writes:
 
     puts: Mapping[bytes, bytes | None] = field(default_factory=dict)
     appends: tuple[tuple[str, bytes], ...] = ()
+    scrub: bool = False
+    """Whether what was replaced or deleted, now or before, must be gone from every file before the step has an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Draft:
         self._view = view
         self._puts: dict[bytes, bytes | None] = {}
         self._appends: dict[str, list[bytes]] = {}
+        self._scrub = False
 
     def get(self, key: bytes) -> bytes | None:
         """The value at ``key`` as this step sees it."""
@@ -153,6 +156,10 @@ class Draft:
         """Remove ``key``; absent keys are fine."""
         self._puts[key] = None
 
+    def scrub(self) -> None:
+        """See ``Writes.scrub``. Costly: for what must never be found again."""
+        self._scrub = True
+
     def append(self, stream: str, record: bytes) -> int:
         """Append to ``stream``; return the record's number."""
         place = self.length(stream)
@@ -179,11 +186,12 @@ class Draft:
         self._puts.update(inner._puts)  # noqa: SLF001 - its own kind
         for stream, records in inner._appends.items():  # noqa: SLF001
             self._appends.setdefault(stream, []).extend(records)
+        self._scrub |= inner._scrub  # noqa: SLF001
 
     def writes(self) -> Writes:
         """What this step has changed."""
         appends = tuple((stream, record) for stream, records in self._appends.items() for record in records)
-        return Writes(dict(self._puts), appends)
+        return Writes(dict(self._puts), appends, self._scrub)
 
 
 def outbox(view: Read | Draft) -> list[Todo]:

@@ -23,6 +23,8 @@ class Overlay:
         self._keys: list[bytes] = []
         self._stored: dict[str, int] = {}
         self._appends: dict[str, list[bytes]] = {}
+        self.scrub = False
+        """Whether a step of this batch asks for ``Writes.scrub``."""
 
     # -- what a step reads ----------------------------------------------------------------------
 
@@ -76,6 +78,7 @@ class Overlay:
             self._puts[key] = value
         for stream, record in writes.appends:
             self._appends.setdefault(stream, []).append(record)
+        self.scrub |= writes.scrub
 
     def grown(self) -> frozenset[str]:
         """The streams that got new records."""

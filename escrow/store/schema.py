@@ -49,6 +49,16 @@ def translated(error: sqlite3.Error, path: Path) -> EscrowError:
     return UnavailableError(Reason.STORE_UNAVAILABLE, f"{path.name}: {error}")
 
 
+def empty_journal(database: sqlite3.Connection) -> None:
+    """Move what the journal holds into the file and cut the journal to nothing.
+
+    What ``secure_delete`` overwrites in the file still stands in older pages of the journal. Raises ``sqlite3.Error``.
+    """
+    (busy, *_) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise sqlite3.OperationalError("the journal cannot be emptied")
+
+
 def _prepare(database: sqlite3.Connection, path: Path) -> None:
     # Two processes with one store would be one party with two memories, so the lock is held for good.
     database.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -58,6 +68,7 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     # What is erased or replaced is overwritten in the file; some builds of SQLite leave it in free space.
     database.execute("PRAGMA secure_delete = ON")
     _migrate(database, path)
+    empty_journal(database)
 
 
 def _check_not_emptied(path: Path) -> None:

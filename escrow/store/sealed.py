@@ -114,7 +114,7 @@ class SealedView:
             place = following.get(stream) or self._view.length(stream)
             following[stream] = place + 1
             appends.append((stream, self._seal.record(stream, place, record)))
-        return Writes(puts, tuple(appends))
+        return Writes(puts, tuple(appends), writes.scrub)
 
 
 @final

@@ -19,7 +19,7 @@ from escrow.errors import Reason, UnavailableError
 from escrow.roles.machine import Writes
 from escrow.store.overlay import Overlay
 from escrow.store.port import Query, Step
-from escrow.store.schema import open_database, translated
+from escrow.store.schema import empty_journal, open_database, translated
 
 R = TypeVar("R")
 _PAGE = 256
@@ -157,6 +157,9 @@ class SqliteStore:
             # The commit point. A crash before it leaves the old state; nobody has seen a result yet. When
             # nothing was written, this ends a read transaction and touches no disk.
             self._database.execute("COMMIT")
+            if overlay.scrub:
+                # A crash before this is made good by the next start, so whoever sees a result may rely on it.
+                empty_journal(self._database)
             return outcomes, overlay.grown()
         except Exception as error:  # noqa: BLE001 - every caller of this batch must hear of it
             with suppress(sqlite3.Error):

@@ -21,7 +21,7 @@ from escrow.errors import BehindError, EscrowError, Reason, RefusedError
 from escrow.ids import Millis, Party
 from escrow.roles.authorised import proposal_for
 from escrow.roles.calls import CommitteeStatus, DeliverDealing
-from escrow.roles.custodian.state import Holding, forget_holding, load_holding, save_holding
+from escrow.roles.custodian.state import CERTIFIED, MADE, RUN, Holding, forget_holding, load_holding, save_holding
 from escrow.roles.entries import owe_entry
 from escrow.roles.follower import Follower
 from escrow.roles.machine import Draft, Read
@@ -30,9 +30,6 @@ from escrow.secret import Secret
 from escrow.tlog.entry import Entry, EntryType
 from escrow.warrant.genesis import Genesis
 
-_RUN = b"run/"
-_MADE = b"made/"
-_CERTIFIED = b"certified/"
 _PROPOSED = b"proposed/"
 
 _KINDS = {EntryType[kind.name]: kind for kind in Kind}
@@ -56,17 +53,18 @@ class KeyMaking:
         relevant = [entry for _, entry in entries if entry.type in _KINDS or entry.type is EntryType.COMMITTEE_PROPOSAL]
         if not relevant:
             return
-        runs = {number(key[len(_RUN) :]): unpack(data, DkgState) for key, data in draft.scan(_RUN)}
+        runs = {number(key[len(RUN) :]): unpack(data, DkgState) for key, data in draft.scan(RUN)}
         for entry in relevant:
             if entry.type is EntryType.COMMITTEE_PROPOSAL:
                 period = CommitteeProposal.decode(entry.payload).period
-                if period not in runs and draft.get(_MADE + u64(period)) is None:
+                over = now >= self.genesis.policy.retire_at(period)
+                if not over and period not in runs and draft.get(MADE + u64(period)) is None:
                     runs[period] = self._begin(draft, period, 0, now, coins)
                 continue
             if entry.type is EntryType.COMMITTEE_KEY:
                 settled = self._settle(draft, entry.payload)
                 runs.pop(settled, None)
-                draft.delete(_RUN + u64(settled))
+                draft.delete(RUN + u64(settled))
                 continue
             for period, state in list(runs.items()):
                 step = dkg.on_entry(state, self.identity, _KINDS[entry.type], entry.submitter, entry.payload, now)
@@ -75,9 +73,9 @@ class KeyMaking:
             self._keep(draft, period, state)
 
     def on_tick(self, draft: Draft, now: Millis, coins: Coins) -> None:
-        """Propose what is due, name who is silent, and erase shares whose period has retired."""
-        for key, data in list(draft.scan(_RUN)):
-            period, state = number(key[len(_RUN) :]), unpack(data, DkgState)
+        """Propose what is due, and name who is silent."""
+        for key, data in list(draft.scan(RUN)):
+            period, state = number(key[len(RUN) :]), unpack(data, DkgState)
             after = self._carry_out(draft, period, dkg.on_tick(state, now), now, coins)
             if after != state:
                 self._keep(draft, period, after)
@@ -86,19 +84,14 @@ class KeyMaking:
                 draft.put(_PROPOSED + u64(period), b"")
                 proposal = proposal_for(self.genesis, period).encode()
                 owe_entry(draft, self.genesis, self.identity, EntryType.COMMITTEE_PROPOSAL, proposal)
-        for key, key_hash in list(draft.scan(_MADE)):
-            self._retire(draft, number(key[len(_MADE) :]), key_hash, now)
-        for key, _ in list(draft.scan(_CERTIFIED)):
-            if now >= self.genesis.policy.retire_at(number(key[len(_CERTIFIED) :][:8])):
-                draft.delete(key)
 
     def on_dealing(self, draft: Draft, caller: Party, call: DeliverDealing, now: Millis, coins: Coins) -> None:
         """Take a ciphertext from another member; ``BehindError`` if our log does not show the run that it is of."""
         members = self.genesis.policy.custodians
         if caller not in members:
             raise RefusedError(Reason.PERMISSION_DENIED, "only members deal")
-        for key, data in list(draft.scan(_RUN)):
-            period, state = number(key[len(_RUN) :]), unpack(data, DkgState)
+        for key, data in list(draft.scan(RUN)):
+            period, state = number(key[len(RUN) :]), unpack(data, DkgState)
             if state.record.proposal.hash != call.proposal_hash:
                 continue
             if call.run > state.record.run:
@@ -113,11 +106,11 @@ class KeyMaking:
     def status(self, view: Read | Draft, now: Millis) -> CommitteeStatus:
         """The committee key and generation that serve at ``now``."""
         for period in self._due(now)[:1]:
-            key_hash = view.get(_MADE + u64(period))
+            key_hash = view.get(MADE + u64(period))
             holding = None if key_hash is None else load_holding(view, key_hash)
             if holding is not None:
                 return CommitteeStatus(holding.key_bytes, holding.generation_bytes, holding.run)
-            state = view.get(_RUN + u64(period))
+            state = view.get(RUN + u64(period))
             if state is not None:
                 return CommitteeStatus(b"", b"", unpack(state, DkgState).record.run)
         return CommitteeStatus(b"", b"", 0)
@@ -133,7 +126,7 @@ class KeyMaking:
 
     def _known(self, draft: Draft, period: int) -> bool:
         made = self.follower.committee_key(draft, self.genesis.policy.hash, period)
-        return made is not None or any(draft.get(key + u64(period)) is not None for key in (_PROPOSED, _RUN, _MADE))
+        return made is not None or any(draft.get(key + u64(period)) is not None for key in (_PROPOSED, RUN, MADE))
 
     def _fresh(self, draft: Draft, now: Millis) -> bool:
         try:
@@ -170,12 +163,12 @@ class KeyMaking:
                 draft.owe(Party(self.genesis.policy.custodians[index - 1]), call)
             case Finished(key, generation, index, share):
                 key_hash = CommitteeKey.decode(key).hash
-                draft.put(_MADE + u64(period), key_hash)
+                draft.put(MADE + u64(period), key_hash)
                 save_holding(draft, key_hash, Holding(period, state.record.run, index, key, generation, share))
 
     def _keep(self, draft: Draft, period: int, state: DkgState) -> None:
-        place = _RUN + u64(period)
-        if draft.get(_MADE + u64(period)) is None:
+        place = RUN + u64(period)
+        if draft.get(MADE + u64(period)) is None:
             draft.put(place, pack(state))
         else:
             draft.delete(place)
@@ -188,7 +181,7 @@ class KeyMaking:
         """
         key, generation = state.record.outcome.key, state.record.outcome.generation
         holding = Holding(period, state.record.run, state.index, key.encode(), generation.encode(), share)
-        draft.put(_CERTIFIED + u64(period) + key.hash, pack(holding))
+        draft.put(CERTIFIED + u64(period) + key.hash, pack(holding))
 
     def _settle(self, draft: Draft, payload: bytes) -> int:
         """The log shows the key of a period: serve that one, and forget the others."""
@@ -196,9 +189,9 @@ class KeyMaking:
         logged = self.follower.committee_key_by_hash(draft, key.hash)
         if logged is None:
             raise AssertionError("a key that was followed is filed")
-        certified = dict(draft.scan(_CERTIFIED + u64(logged.period)))
-        ours = certified.get(_CERTIFIED + u64(logged.period) + key.hash)
-        made = draft.get(_MADE + u64(logged.period))
+        certified = dict(draft.scan(CERTIFIED + u64(logged.period)))
+        ours = certified.get(CERTIFIED + u64(logged.period) + key.hash)
+        made = draft.get(MADE + u64(logged.period))
         if ours is not None and made != key.hash:
             generation = self.follower.generation(draft, key.hash)
             if generation is None:
@@ -206,18 +199,9 @@ class KeyMaking:
             holding = unpack(ours, Holding)
             encoded = generation.encode()
             save_holding(draft, key.hash, replace(holding, key_bytes=payload, generation_bytes=encoded))
-            draft.put(_MADE + u64(logged.period), key.hash)
+            draft.put(MADE + u64(logged.period), key.hash)
             if made is not None:
                 forget_holding(draft, made)
         for place in certified:
             draft.delete(place)
         return logged.period
-
-    def _retire(self, draft: Draft, period: int, key_hash: bytes, now: Millis) -> None:
-        holding = load_holding(draft, key_hash)
-        if holding is not None and holding.share is not None and now >= self.genesis.policy.retire_at(period):
-            save_holding(draft, key_hash, Holding(period, holding.run, holding.index, *_public(holding), None))
-
-
-def _public(holding: Holding) -> tuple[bytes, bytes]:
-    return holding.key_bytes, holding.generation_bytes

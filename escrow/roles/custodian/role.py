@@ -10,6 +10,7 @@ from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.ids import Millis, Party
 from escrow.roles.calls import Append, Call, DeliverDealing, DeliverOrder, Done, GetCommittee, GetUpdate, Release
 from escrow.roles.custodian import orders
+from escrow.roles.custodian.erasing import Erasing
 from escrow.roles.custodian.generation import KeyMaking
 from escrow.roles.custodian.release import Releasing
 from escrow.roles.follower import LOG, Follower
@@ -55,6 +56,7 @@ class Custodian:
                 self._follower.catch_up(draft, now)
                 self._key_making.on_tick(draft, now, stream)
                 self._releasing.sweep(draft, now)
+                self._erasing.on_tick(draft, now)
         return draft.writes(), None
 
     def _called(self, draft: Draft, caller: Party, call: Call, now: Millis, coins: Coins) -> object:
@@ -80,6 +82,10 @@ class Custodian:
     @property
     def _key_making(self) -> KeyMaking:
         return KeyMaking(self._follower, self.index, self.identity)
+
+    @property
+    def _erasing(self) -> Erasing:
+        return Erasing(self._follower, self.identity)
 
     @property
     def _releasing(self) -> Releasing:

@@ -15,6 +15,7 @@
 ``denied/``     request hashes with a logged denial
 ``order/``      orders received directly that the log does not show yet, by (seal tag, hash)
 ``again/``      entries that the log has turned away unread, by their place in the outbox
+``erasing/``    hash of the committee key whose erasure is to be attested, by period
 ``certified/``  ``Holding`` of a key that we have certified and the log has not settled, by (period, key hash)
 ``clock``       the latest time we have acted on
 ``rate/``       calls of this minute, by caller
@@ -28,6 +29,11 @@ from escrow.encoding import number, u64
 from escrow.roles.machine import Draft, Read
 from escrow.roles.state import pack, unpack
 from escrow.secret import Secret
+
+RUN = b"run/"
+MADE = b"made/"
+CERTIFIED = b"certified/"
+ERASING = b"erasing/"
 
 
 class Holding(Struct, frozen=True):

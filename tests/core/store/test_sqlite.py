@@ -246,3 +246,51 @@ def test_a_full_disk_acknowledges_nothing_and_the_store_goes_on(tmp_path: Path) 
         await store.close()
 
     asyncio.run(story())
+
+
+SECRET = b"a secret of forty bytes, never to be found"
+
+
+@pytest.mark.parametrize("scrub", [True, False])
+def test_a_step_that_scrubs_leaves_nothing_of_what_was_erased_in_any_file(tmp_path: Path, scrub: bool) -> None:
+    """Without it the journal still shows what was: that is why it exists."""
+    path = tmp_path / "state.db"
+
+    def found() -> set[str]:
+        return {one.name for one in tmp_path.iterdir() if SECRET in one.read_bytes()}
+
+    async def story() -> None:
+        store = SqliteStore(path)
+        await store.commit(lambda _: (Writes({b"k": SECRET * 3}), None))
+        await store.commit(lambda _: (Writes({b"k": SECRET}, scrub=True), None))
+        await store.commit(lambda _: (Writes({b"k": None}, scrub=scrub), None))
+        assert bool(found()) != scrub
+        assert await store.commit(read(b"k")) is None
+        await store.close()
+
+    asyncio.run(story())
+    assert found() == set()
+
+
+def test_what_a_crash_left_in_the_journal_is_gone_after_the_next_start(tmp_path: Path) -> None:
+    path, copy = tmp_path / "state.db", tmp_path / "copy.db"
+
+    def crash() -> None:
+        for end in ("", "-wal"):
+            Path(f"{copy}{end}").write_bytes(Path(f"{path}{end}").read_bytes())
+
+    def found() -> bool:
+        return any(SECRET in one.read_bytes() for one in tmp_path.glob("copy.db*"))
+
+    async def story() -> None:
+        store = SqliteStore(path)
+        await store.commit(lambda _: (Writes({b"k": SECRET}), None))
+        await store.commit(lambda _: (Writes({b"k": None}), None))
+        crash()
+        await store.close()
+        assert found()
+        again = SqliteStore(copy)
+        assert not found()
+        await again.close()
+
+    asyncio.run(story())
