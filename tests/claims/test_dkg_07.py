@@ -1,0 +1,47 @@
+"""DKG-07: wherever a handover stops, one generation is usable in full; none counts before everybody has it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escrow.committee.documents import ShareGeneration
+from escrow.committee.messages import Kind
+from escrow.committee.succession import verify_successor
+from escrow.crypto.edwards25519 import EDWARDS25519
+from escrow.crypto.group import Scalar
+from escrow.errors import EscrowError
+from tests.claims.measures import Census, effort
+from tests.core.committee.succession import Handover, made
+
+pytestmark = pytest.mark.claim("DKG-07")
+
+PEOPLE = (2, 3, 4)
+
+
+@effort(0.2)
+@given(st.integers(0, 40), st.sampled_from(PEOPLE))
+def test_wherever_it_stops_either_generation_is_whole(census: Census, steps: int, lost: int) -> None:
+    """After some steps one new member is lost with all that it has not said."""
+    story = Handover(made(3, 2), PEOPLE, 2)
+    public = EDWARDS25519.decode(story.before.key.public)
+    for _ in range(steps):
+        if story.mail or story.read < len(story.log):
+            story.read_letter() if story.mail else story.read_entry()
+    story.corrupt, story.tamper = frozenset((lost,)), lambda *_: ()
+    story.settle()
+    counted = [payload for kind, _, payload in story.log if kind is Kind.SHARE_GENERATION]
+    if not counted:
+        # Nobody was told to erase anything: the old shares are where they were.
+        assert not any(story.ended.get(person) for person in story.honest)
+        if story.record.dealers:
+            with pytest.raises(EscrowError):
+                verify_successor(story.record.outcome, story.before.generation, public)
+        census("the old one")
+        return
+    generation = ShareGeneration.decode(counted[0])
+    verify_successor(generation, story.before.generation, public)
+    for index, person in enumerate(PEOPLE, start=1):
+        held = [state.share for state in story.history[person] if state.share is not None]
+        assert held, "whoever acknowledged has stored its share before"
+        assert EDWARDS25519.base_mul(Scalar.decode(held[0].expose())) == generation.share_key(EDWARDS25519, index)
+    census("the new one")
