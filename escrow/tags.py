@@ -42,6 +42,7 @@ class Tag(Enum):
     ENVELOPE_LEAF = "env-leaf"
     PLAIN = "plain"
     CONTENT = "content"
+    RETRY = "retry"
     FILE = "file"
     BLOB = "blob"
     ATTACHMENT = "attachment"

@@ -9,6 +9,7 @@ from typing import ClassVar, Final, Self
 
 from msgspec import Struct
 
+from escrow.capsule.header import ContentClass
 from escrow.e2ee.file import File
 from escrow.e2ee.padding import pad, unpad
 from escrow.encoding import expect, number, u8, u64
@@ -56,15 +57,88 @@ class NewRoster(Struct, frozen=True, tag="new-roster"):
         return cls(number(expect(data, 8, "a roster's version")))
 
 
-Content = Text | File | NewRoster
+Original = Text | File | NewRoster
+"""What somebody wanted said, and what can be said again."""
+
+_ORIGINALS: Final[dict[bytes, type[Original]]] = {u8(kind.KIND): kind for kind in (Text, File, NewRoster)}
+
+
+class NeedRetry(Struct, frozen=True, tag="need-retry"):
+    """A device cannot open some messages and asks for them again: 1 to 64 names of 32 bytes, none twice.
+
+    A name is the message's body id or, where there is no escrow, the SHA-256 of the envelope for that device.
+    """
+
+    KIND: ClassVar[int] = 17
+    MOST: ClassVar[int] = 64
+    text: ClassVar[str] = ""
+    names: tuple[bytes, ...]
+
+    def encode(self) -> bytes:
+        """The names, one after the other."""
+        return b"".join(self.names)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Undo ``encode`` or raise ``MalformedError``."""
+        names = tuple(data[place : place + 32] for place in range(0, len(data), 32))
+        if len(data) % 32 or not 0 < len(set(names)) == len(names) <= cls.MOST:
+            raise MalformedError("not a question for some messages")
+        return cls(names)
+
+
+class Retry(Struct, frozen=True, tag="retry"):
+    """A message said again. ``of`` is the name it was asked for by, ``id`` its own: 32 bytes, without escrow 16."""
+
+    KIND: ClassVar[int] = 18
+    of: bytes
+    id: bytes
+    content: Original
+
+    @property
+    def text(self) -> str:
+        """What people read."""
+        return self.content.text
+
+    def encode(self) -> bytes:
+        """``T("retry", of 32, id 16 or 32, kind u8, data)``."""
+        return T(Tag.RETRY, self.of, self.id, u8(self.content.KIND), self.content.encode())
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Undo ``encode`` or raise ``MalformedError``: also for what is nobody's own words."""
+        of, name, kind, said = fields(Tag.RETRY, data, 32, None, 1, None)
+        if len(name) not in (16, 32) or kind not in _ORIGINALS:
+            raise MalformedError("not a message that could be said again")
+        return cls(of, name, _ORIGINALS[kind].decode(said))
+
+
+Content = Original | NeedRetry | Retry
 """The content of one message."""
 
-_KINDS: Final[dict[bytes, type[Content]]] = {u8(kind.KIND): kind for kind in (Text, File, NewRoster)}
+_KINDS: Final[dict[bytes, type[Content]]] = {u8(kind.KIND): kind for kind in (Text, File, NewRoster, NeedRetry, Retry)}
 
 
 def is_control(content: Content) -> bool:
     """Whether devices say it to each other and no screen shows it."""
-    return isinstance(content, NewRoster)
+    return isinstance(content, NewRoster | NeedRetry)
+
+
+def class_of(content: Content) -> ContentClass:
+    """What an escrowed body says in public of its content."""
+    if isinstance(content, Retry):
+        return ContentClass.RETRY
+    return ContentClass.CONTROL if is_control(content) else ContentClass.CONTENT
+
+
+def is_automatic(content: object) -> bool:
+    """Whether a device says it by itself: nobody has asked for it and nobody waits for its outcome."""
+    return isinstance(content, NeedRetry | Retry)
+
+
+def check_size(content: Original) -> None:
+    """Raise as ``encode_content`` for what could not be sent, also if it had to be said again."""
+    encode_content(Retry(bytes(32), bytes(32), content))
 
 
 def encode_content(content: Content) -> bytes:

@@ -30,9 +30,16 @@ erased the prekeys that it names, if nothing of the session has reached it."""
 
 
 def outlived(view: Read | Draft, session: Session, now: Millis) -> bool:
-    """Whether a session that we began has waited too long for an answer, and must begin anew."""
+    """Whether a session must begin anew: we began it and it has waited too long for an answer, or it is broken."""
+    if view.get(_renew(session.peer.account, session.peer.device, session.mode)) is not None:
+        return True
     began = number(view.get(_begun(session.peer.account, session.peer.device, session.mode)) or u64(0))
     return bool(session.links[0].initial) and now >= began + UNANSWERED
+
+
+def renew(draft: Draft, peer: Identity, mode: int) -> None:
+    """The session with a device does not open what it should: the next message to it begins another."""
+    draft.put(_renew(peer.account, peer.device, mode), b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +66,14 @@ class Beginning:
         except (RefusedError, MalformedError) as error:
             for hopeless in list(self._waiting(draft, account, call.device, now)):
                 if self._in_use(draft, account, call.device, hopeless.mode) is not None:
-                    draft.put(_begun(account, call.device, hopeless.mode), u64(now))
+                    _note_begun(draft, account, call.device, hopeless.mode, now)
                 elif error.reason is Reason.NOT_FOUND:
                     enqueue(draft, replace(hopeless, tries=MOST_TRIES, waits=Reason.SESSION_MISSING.name))
                 else:
                     refuse(draft, hopeless, error, now, draw)
         else:
             save_session(draft, session)
-            draft.put(_begun(account, call.device, message.mode), u64(now))
+            _note_begun(draft, account, call.device, message.mode, now)
 
     def _session(
         self,
@@ -110,6 +117,15 @@ class Beginning:
         listed = logged.devices if logged else ()
         present = next((one.identity(account) for one in listed if one.number == device), None)
         return None if present is None else session_with(draft, present, mode)
+
+
+def _note_begun(draft: Draft, account: bytes, device: int, mode: int, now: Millis) -> None:
+    draft.put(_begun(account, device, mode), u64(now))
+    draft.delete(_renew(account, device, mode))
+
+
+def _renew(account: bytes, device: int, mode: int) -> bytes:
+    return b"renew/" + session_key(account, device, mode)
 
 
 def _begun(account: bytes, device: int, mode: int) -> bytes:

@@ -7,12 +7,16 @@ from itertools import pairwise
 
 from msgspec.structs import replace
 
+from escrow.capsule.body import Body
+from escrow.capsule.header import ContentClass, Header
 from escrow.capsule.label import Label
+from escrow.e2ee.content import NeedRetry, Retry, is_control
 from escrow.e2ee.keys import Identity
 from escrow.encoding import expect, u64
 from escrow.errors import DeferredError, MalformedError, Reason, RefusedError
 from escrow.ids import AccountId, Millis
 from escrow.roles.calls import EscrowDelivery, Fetch, Fetched, PlainDelivery
+from escrow.roles.device import asking, retrying
 from escrow.roles.device.audit import Audit, SignedReceipt
 from escrow.roles.device.blame import NOBODY, culprits_of
 from escrow.roles.device.chains import forget_ended, has_ended, place_of
@@ -33,8 +37,9 @@ MOST_NUMBER = 1 << 63
 class Letter:
     """A delivery whose sender is known, or that has not come whole.
 
-    ``name`` (32 bytes) is what a repetition of it has in common with it. ``envelope`` is empty for a later message of a
-    group's chain; ``receipt_time`` (ms) is 0 where there is no receipt.
+    ``name`` (32 bytes) is what a repetition of it has in common with it, ``asked_as`` (32 bytes) what its sender knows
+    it by, if it may be asked for; ``chain`` is the one it goes on in, if it does. ``envelope`` is empty for a later
+    message of a group's chain; ``receipt_time`` (ms) is 0 where there is no receipt.
     """
 
     sender: Identity | None
@@ -42,7 +47,9 @@ class Letter:
     envelope: bytes
     name: bytes
     receipt_time: int
-    show: Callable[[Draft, bytes], Shown | None]
+    show: Callable[[Draft, bytes], Shown]
+    asked_as: bytes = b""
+    chain: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,8 @@ class Incoming:
             self._take(draft, Deferred(item, b"", "", since), now)
         if news:
             self.fetch(draft)
+        elif asking.wants(draft):
+            asking.ask(draft, self._late(draft), now)
 
     def try_again(self, draft: Draft, now: Millis) -> None:
         """Look again at what was kept for later."""
@@ -93,10 +102,12 @@ class Incoming:
                 opened = self.receiver.unseal(attempt, letter.sender, letter.mode, letter.envelope, now)
                 draft.absorb(attempt)  # the ratchet has moved on, whatever comes next
                 attempt = Draft(draft)
-            shown = letter.show(attempt, opened)
+            shown = self._heard(attempt, letter, letter.show(attempt, opened), now)
         except DeferredError as wait:
             draft.absorb(attempt)  # it holds the question for what is missing
             draft.put(place, pack(Deferred(item.delivery, opened, wait.reason.name, item.since)))
+            if letter is not None:
+                _want(draft, letter, wait.reason, now)
             return
         except (MalformedError, RefusedError) as error:
             culprits = culprits_of(error.reason) if item.delivery.escrow else NOBODY
@@ -105,11 +116,34 @@ class Incoming:
             draft.absorb(attempt)
             if shown is not None:
                 push(draft, b"inbox/", shown)
-        if letter is not None and (opened or not letter.envelope):
-            draft.put(b"settled/" + letter.name, b"")
         draft.delete(place)
         if letter is not None:
-            self._forget_chains(draft, letter.receipt_time)
+            self._settle(draft, letter, opened)
+
+    def _settle(self, draft: Draft, letter: Letter, opened: bytes) -> None:
+        """It is shown or refused for good."""
+        if opened or not letter.envelope:
+            draft.put(b"settled/" + letter.name, b"")
+            asking.settle(draft, letter.asked_as, letter.sender, letter.mode)
+        self._forget_chains(draft, letter.receipt_time)
+
+    def _heard(self, draft: Draft, letter: Letter, said: Shown, now: Millis) -> Shown | None:
+        """What people are shown of what was said; what devices say to each other is done, and a repetition counted."""
+        content = said.content
+        if letter.sender and isinstance(content, NeedRetry):
+            retrying.answer(draft, letter.sender, letter.mode, content, now)
+        if letter.sender and isinstance(content, Retry):
+            original = asking.take(draft, letter.sender, letter.mode, content)
+            said = replace(said, content=original or content, body_id=content.id)
+            if original is None:
+                return None
+        return None if is_control(said.content) else said
+
+    def _late(self, draft: Draft) -> set[bytes]:
+        """The chains whose first message is here and waits for something that may still come by itself."""
+        waiting = (unpack(data, Deferred) for _, data in draft.scan(b"deferred/"))
+        late = (item.delivery.escrow for item in waiting if item.reason != Reason.ENVELOPE_INVALID.name)
+        return {place_of(Label.decode(item.label)) for item in late if item is not None and _may_be_first(item)}
 
     def _forget_chains(self, draft: Draft, time: int) -> None:
         """Forget the chains whose time is over, unless something of theirs still waits."""
@@ -133,13 +167,17 @@ class Incoming:
             return Letter(None, ESCROW, b"", receipt.submit_hash, receipt.ingest_time, _not_yet)
         checked = self.receiver.check_public(draft, item, since, now)
 
-        def show(attempt: Draft, opened: bytes) -> Shown | None:
+        def show(attempt: Draft, opened: bytes) -> Shown:
             shown = self.reader.show(attempt, item, checked, opened, now)
             kept = SignedReceipt(item.receipt, item.path, item.frame, item.relay_sig)
             Audit(self.receiver.view).keep(attempt, kept)
             return shown
 
-        return Letter(checked.sender, ESCROW, item.envelope, checked.signed.hash, checked.receipt.ingest_time, show)
+        named, taken = (checked.signed.hash, checked.signed.body_id), checked.receipt.ingest_time
+        again = checked.header.content_class is ContentClass.RETRY  # what was said again is not asked for once more
+        chain = place_of(checked.label) if checked.header.index else b""
+        sender, asked_as = checked.sender, b"" if again else named[1]
+        return Letter(sender, ESCROW, item.envelope, named[0], taken, show, asked_as, chain)
 
     def _plain(self, draft: Draft, item: PlainDelivery, now: Millis) -> Letter:
         """The sender is the one whom the relay names; the session will tell."""
@@ -148,12 +186,25 @@ class Incoming:
         account = AccountId(expect(item.sender_account, 32, "an account id"))
         sender, name = sender_identity(draft, self.receiver.view, account, item.sender_device, now)
 
-        def show(attempt: Draft, opened: bytes) -> Shown | None:
+        def show(attempt: Draft, opened: bytes) -> Shown:
             return self.reader.show_plain(attempt, sender, name, opened, now)
 
-        return Letter(sender, PLAIN, item.envelope, hashlib.sha256(item.envelope).digest(), 0, show)
+        named = hashlib.sha256(item.envelope).digest()
+        return Letter(sender, PLAIN, item.envelope, named, 0, show, named)
 
 
-def _not_yet(_attempt: Draft, _opened: bytes) -> Shown | None:
+def _may_be_first(item: EscrowDelivery) -> bool:
+    return not item.body or Header.decode(Body.decode(item.body).header).index == 0
+
+
+def _want(draft: Draft, letter: Letter, reason: Reason, now: Millis) -> None:
+    """What does not open by itself is asked for again: its envelope is of no use, or its chain's first message is."""
+    if reason in (Reason.ENVELOPE_INVALID, Reason.CHAIN_UNKNOWN) and letter.sender and letter.asked_as:
+        broken = reason is Reason.ENVELOPE_INVALID
+        wanted = asking.Wanted(letter.sender, letter.mode, letter.name, letter.chain, broken=broken, time=now)
+        asking.want(draft, letter.asked_as, wanted)
+
+
+def _not_yet(_attempt: Draft, _opened: bytes) -> Shown:
     # SPEC RCV-15: what comes without its body waits for the whole.
     raise DeferredError(Reason.BODY_MISSING)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from escrow.crypto.coins import Coins
 from escrow.crypto.kem import Kem, SystemKem
-from escrow.e2ee.content import Content, Text, encode_content
+from escrow.e2ee.content import Original, Text, check_size
 from escrow.encoding import u64
 from escrow.errors import DeferredError, EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import Millis
@@ -69,7 +69,7 @@ from escrow.roles.device.state import (
     load_queued,
     queue_key,
     raise_alarm,
-    save_me,
+    say,
 )
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import OUTBOX, Answered, Called, Draft, Event, Read, Writes
@@ -160,17 +160,15 @@ class Device:
                 link_steps.command(draft, self.genesis, self.view, call, now, draw)
         return Done()
 
-    def _queue(self, draft: Draft, to: str, mode: int, content: Content | Change) -> None:
+    def _queue(self, draft: Draft, to: str, mode: int, content: Original | Change) -> None:
         if mode not in (PLAIN, ESCROW):
             raise RefusedError(Reason.USAGE, f"no mode {mode}")
         said = map(Text, (*content.add, *content.remove)) if isinstance(content, Change) else (content,)
         for each in (Text(to), *said):
-            encode_content(each)  # what cannot be sent is refused before it is queued
+            check_size(each)  # what cannot be sent is refused before it is queued
         if groups.is_group(to) and not isinstance(content, Change) and groups.mode_of(draft, to) != mode:
             raise RefusedError(Reason.MODE_MISMATCH, f"{to} keeps the mode that it was begun in")
-        me = load_me(draft)
-        save_me(draft, replace(me, texts=me.texts + 1))
-        enqueue(draft, Queued(me.texts, to, mode, content))
+        say(draft, to, mode, content)
 
     def _hope_again(self, draft: Draft) -> None:
         self.view.hope_again(draft)

@@ -11,6 +11,7 @@ from escrow.capsule.header import Header
 from escrow.capsule.label import Label
 from escrow.capsule.receipt import Frame
 from escrow.crypto.coins import Coins
+from escrow.e2ee.content import is_automatic
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import Millis
 from escrow.roles.calls import FrameReply, ItemResult, RegisterRoute, Reply, Submission, Submit
@@ -75,7 +76,8 @@ def refuse(draft: Draft, message: Queued, error: EscrowError, now: Millis, draw:
     draft.delete(queue_key(message))
     if isinstance(message.content, Change) and message.content.begins:
         release_name(draft, message.to)
-    draft.put(b"sent/" + draw.take("idempotency", 16), pack(Sent(message, b"", error.reason.name, b"", 0)))
+    if not is_automatic(message.content):
+        draft.put(b"sent/" + draw.take("idempotency", 16), pack(Sent(message, b"", error.reason.name, b"", 0)))
     detail = f"to {message.to}: {error.detail}" if error.detail else f"to {message.to}"
     raise_alarm(draft, error.reason, error.culprits, detail, now)
 
@@ -102,18 +104,18 @@ def _on_accepted(draft: Draft, genesis: Genesis, item: Submission, result: ItemR
     place = b"sent/" + item.idempotency_key
     sent = unpack(draft.get(place) or b"", Sent)
     if item.escrow is None:
-        draft.put(place, pack(replace(sent, state="accepted")))
+        _close(draft, place, replace(sent, state="accepted"))
         return
     try:
         frame = _check_receipt(genesis, sent, Label.decode(item.escrow.label or sent.label), result)
     except (MalformedError, RefusedError) as error:
         # The relay has our message and did not sign for it. Its chain is never used again.
         raise_alarm(draft, Reason.RECEIPT_INVALID, culprits_of(Reason.RECEIPT_INVALID), error.detail, now)
-        draft.put(place, pack(replace(sent, state=Reason.RECEIPT_INVALID.name, label=b"")))
+        _close(draft, place, replace(sent, state=Reason.RECEIPT_INVALID.name, label=b""))
         _close_chain(draft, item)
         return
     accepted = replace(sent, state="accepted", receipt=result.receipt, include_by=frame.include_by, label=b"")
-    draft.put(place, pack(accepted))
+    _close(draft, place, accepted)
     Audit(LightView(genesis)).keep(draft, SignedReceipt(result.receipt, result.path, result.frame, result.relay_sig))
 
 
@@ -138,8 +140,16 @@ def _on_refused(draft: Draft, genesis: Genesis, call: Submit, reason: Reason, no
     elif reason in AGAIN:
         push(draft, b"later/", call)
     else:
-        draft.put(place, pack(replace(sent, state=reason.name, label=b"")))
+        _close(draft, place, replace(sent, state=reason.name, label=b""))
         raise_alarm(draft, reason, NOBODY, f"to {sent.message.to}", now)
+
+
+def _close(draft: Draft, place: bytes, sent: Sent) -> None:
+    """What became of a submission; of what a device says by itself nothing is kept."""
+    if is_automatic(sent.message.content):
+        draft.delete(place)
+    else:
+        draft.put(place, pack(sent))
 
 
 def _close_chain(draft: Draft, item: Submission) -> None:

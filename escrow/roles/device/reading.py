@@ -11,7 +11,7 @@ from escrow.capsule.envelope import EnvelopeContent
 from escrow.capsule.header import ContentClass
 from escrow.capsule.schemes import scheme_of
 from escrow.committee.documents import CommitteeKey
-from escrow.e2ee.content import Content, decode_content, is_control
+from escrow.e2ee.content import class_of, decode_content
 from escrow.e2ee.conversation import Conversation
 from escrow.e2ee.keys import Identity
 from escrow.e2ee.roster import roster_root
@@ -51,10 +51,10 @@ class Reader:
     genesis: Genesis
     view: LightView
 
-    def show(self, draft: Draft, item: EscrowDelivery, checked: Checked, opened: bytes, now: Millis) -> Shown | None:
-        """Compare envelope, label and capsule with what was signed; decrypt; return what may be shown.
+    def show(self, draft: Draft, item: EscrowDelivery, checked: Checked, opened: bytes, now: Millis) -> Shown:
+        """Compare envelope, label and capsule with what was signed; decrypt; return what was said.
 
-        None for what devices say to each other. ``opened`` is empty where there is no envelope.
+        ``opened`` is empty where there is no envelope.
         """
         content = self._envelope(checked, opened) if opened else None
         begins = checked.header.index == 0
@@ -62,12 +62,12 @@ class Reader:
         # SPEC RCV-9: a key that was used, or a body that its key does not open, is refused.
         chain, key = place.chain.take(checked.header.index, now)
         said = decode_content(open_body(key, item.body))
-        _check_class(checked.header.content_class, said)
+        # SPEC RCV-10: content of another form or class than the header names is refused.
+        if class_of(said) is not checked.header.content_class:
+            raise RefusedError(Reason.CONTENT_INVALID, "content under another class")
         ends = self.genesis.policy.epoch_end(checked.label.epoch) + self.genesis.grace_ms
         follow(draft, checked.label, chain, ends)
         confirm(draft, place.held, checked.sender.account, checked.sender.device, place.version.version)
-        if is_control(said):
-            return None
         who, time = (checked.sender.account, checked.sender_name, ESCROW), checked.receipt.ingest_time
         return Shown(*who, said, time, checked.signed.body_id, place.version.id, place.held.name)
 
@@ -106,6 +106,8 @@ class Reader:
         """The chain that this item is a later message of, as its first message has pinned it."""
         if checked.header.index >= checked.label.n_max:
             raise RefusedError(Reason.INDEX_RANGE)
+        if checked.header.content_class is ContentClass.RETRY:
+            raise RefusedError(Reason.CHAIN_LIMIT, "a repetition is a chain of its own")
         chain = followed_chain(draft, checked.label)
         if chain is None:
             raise DeferredError(Reason.CHAIN_UNKNOWN)
@@ -123,7 +125,7 @@ class Reader:
         self._check_time(checked, held)
         return Place(held, version, chain)
 
-    def show_plain(self, draft: Draft, sender: Identity, name: str, opened: bytes, now: Millis) -> Shown | None:
+    def show_plain(self, draft: Draft, sender: Identity, name: str, opened: bytes, now: Millis) -> Shown:
         """The content of an un-escrowed session message; the session alone proves who wrote it."""
         try:
             conversation, version, mid, padded, *travelling = fields(
@@ -144,8 +146,6 @@ class Reader:
             raise RefusedError(Reason.ROSTER_STALE, "not a conversation of its sender's, or not any more")
         self._check_member(held, sender.account, now)
         confirm(draft, held, sender.account, sender.device, known.version)
-        if is_control(content):
-            return None
         return Shown(sender.account, name, PLAIN, content, now, mid, conversation, held.name)
 
     def _check_roster(self, checked: Checked, version: Conversation) -> None:
@@ -170,7 +170,8 @@ class Reader:
             raise RefusedError(Reason.COMMITTEE_UNAUTHORISED)
         if label.suite != policy.suite:
             raise RefusedError(Reason.SUITE_MISMATCH)
-        if label.n_max != policy.n_max_of(len(version.members)):
+        again = checked.header.content_class is ContentClass.RETRY
+        if label.n_max != (1 if again else policy.n_max_of(len(version.members))):
             raise RefusedError(Reason.CHAIN_LIMIT)
         return key
 
@@ -191,14 +192,6 @@ class Reader:
         # SPEC RCV-16: whoever has left is not heard after the grace.
         if sender not in held.conversation.members and time >= held.since + self.genesis.grace_ms:
             raise RefusedError(Reason.ROSTER_STALE, "its sender has left the conversation")
-
-
-def _check_class(kind: ContentClass, said: Content) -> None:
-    # SPEC RCV-10: content of another form or class, or a repetition that nobody asked for, is refused.
-    if kind is ContentClass.RETRY:
-        raise RefusedError(Reason.RETRY_UNSOLICITED)
-    if (kind is ContentClass.CONTROL) != is_control(said):
-        raise RefusedError(Reason.CONTENT_INVALID, "content under another class")
 
 
 def _content(opened: bytes) -> EnvelopeContent:

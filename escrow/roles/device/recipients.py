@@ -33,6 +33,14 @@ def recipients_of(
     return [each for each in everyone if each != me.keys.identity]
 
 
+def just(device: Identity, recipients: Sequence[Identity]) -> list[Identity]:
+    """That device with exactly these keys; ``KEY_CHANGED`` if it is not among the recipients."""
+    # SPEC RTY-2: nothing is said again to keys that are gone.
+    if device not in recipients:
+        raise RefusedError(Reason.KEY_CHANGED, "the device that asked is not in the conversation any more")
+    return [device]
+
+
 def sessions_with(
     draft: Draft, genesis: Genesis, recipients: Sequence[Identity], mode: int, now: Millis
 ) -> list[Session]:

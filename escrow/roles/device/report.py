@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from escrow.e2ee.content import is_automatic
 from escrow.encoding import number, u64
 from escrow.roles.device.audit import overdue
 from escrow.roles.device.commands import ConversationStatus, Inbox, Status, Watched
@@ -47,6 +48,8 @@ def status(view: Read | Draft, light: LightView) -> Status:
     me, head = load_me(view), light.head(view)
     sent = [unpack(data, Sent) for _, data in view.scan(b"sent/")]
     queued = [unpack(data, Queued) for _, data in view.scan(b"queue/")]
+    sent = [each for each in sent if not is_automatic(each.message.content)]
+    queued = [each for each in queued if not is_automatic(each.content)]
     read = progress(view)
     return Status(
         account=me.keys.account,

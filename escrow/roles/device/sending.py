@@ -5,6 +5,8 @@ and the seed and the message key exist nowhere any more. A lost answer is met wi
 being late with a new chain. So no key is ever used for two contents.
 """
 
+import dataclasses
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,11 +15,11 @@ from msgspec.structs import replace
 from escrow.capsule.body import body_id, seal_body
 from escrow.capsule.chain import message_id, use_hedge
 from escrow.capsule.envelope import EnvelopeContent, env_root
-from escrow.capsule.header import ContentClass, Header
+from escrow.capsule.header import Header
 from escrow.capsule.submission import SignedContent
 from escrow.committee.documents import CommitteeKey
 from escrow.crypto.coins import Coins
-from escrow.e2ee.content import Content, encode_content, is_control
+from escrow.e2ee.content import Content, Retry, class_of, encode_content
 from escrow.e2ee.keys import Identity
 from escrow.e2ee.session import Session, seal
 from escrow.encoding import u64
@@ -30,7 +32,8 @@ from escrow.roles.device.conversations import Held, held_group, with_peer
 from escrow.roles.device.directory import RELAY
 from escrow.roles.device.groups import is_group
 from escrow.roles.device.opening import begin_chain, terms_of
-from escrow.roles.device.recipients import recipients_of, sessions_with
+from escrow.roles.device.recipients import just, recipients_of, sessions_with
+from escrow.roles.device.retrying import remember
 from escrow.roles.device.state import ESCROW, Me, Queued, Sent, load_me, save_me, save_session
 from escrow.roles.lightview import LightView, committee_subject
 from escrow.roles.machine import Draft
@@ -77,6 +80,8 @@ class Sender:
             raise DeferredError(Reason.DEVICE_UNKNOWN)
         if message.mode == ESCROW and key is None:
             raise DeferredError(Reason.COMMITTEE_UNKNOWN)
+        if message.only is not None:
+            recipients = just(message.only, recipients)
         letter = Letter(message, content, me, members, recipients, now, coins)
         if key is None:
             self._plain(draft, letter)
@@ -117,22 +122,28 @@ class Sender:
         held = self._held(draft, letter)
         named = held.conversation.id, u64(held.conversation.version), letter.coins.take("mid", 16)
         padded = encode_content(letter.content)
-        envelopes = []
+        envelopes: list[DeviceEnvelope] = []
         for session in sessions:
             version = held.travelling(session.peer.account, session.peer.device)
             content = T(Tag.PLAIN, *named, padded, *([] if version is None else [version]))
             envelopes.append(_envelope(draft, session, content, letter))
-        _submit(draft, letter, PlainSend(tuple(envelopes)))
+        sent = Sent(letter.message, b"", "sent", b"", 0, id=named[-1], time=letter.now)
+        key = _submit(draft, letter, PlainSend(tuple(envelopes)), sent)
+        for session, each in zip(sessions, envelopes, strict=True):
+            remember(draft, letter.content, hashlib.sha256(each.envelope).digest(), key, [session.peer])
 
     # -- escrowed -----------------------------------------------------------------------------
 
     def _escrowed(self, draft: Draft, letter: Letter, key: CommitteeKey) -> None:
-        group = is_group(letter.message.to)
+        group, again = is_group(letter.message.to), isinstance(letter.content, Retry)
         mode, audience = letter.message.mode, audience_of(letter.recipients)
         sessions = [] if group else sessions_with(draft, self.genesis, letter.recipients, mode, letter.now)
         held = self._held(draft, letter)
         terms = terms_of(draft, self.genesis, letter.me, held.conversation, key, letter.now)
         chain, opening, me = open_chain(draft, held.conversation.id), (b"", b""), letter.me
+        if again:
+            # No seed is sent twice; and since somebody cannot follow the open chain, the next message begins another.
+            chain, terms = None, dataclasses.replace(terms, n_max=1)
         goes_on = chain is not None and chain.serves(terms, audience)
         if group and not (goes_on and len(letter.members) > PAIR):
             sessions = sessions_with(draft, self.genesis, letter.recipients, mode, letter.now)
@@ -146,7 +157,9 @@ class Sender:
         signed = SignedContent(chain.label_hash, chain.cap_hash, chain.index, body_id(body), root)
         signature = signed.sign(me.keys.signing_key)
         advance(draft, held.conversation.id, chain)
-        _submit(draft, letter, EscrowSend(*opening, body, envelopes, signature), signed.hash, chain.label)
+        item, awaited = EscrowSend(*opening, body, envelopes, signature), b"" if opening[0] else chain.label
+        sent = Sent(letter.message, signed.hash, "sent", b"", 0, awaited, id=says.body_id, time=letter.now)
+        remember(draft, letter.content, says.body_id, _submit(draft, letter, item, sent), letter.recipients)
 
 
 def _body(draft: Draft, me: Me, chain: SendingChain, letter: Letter) -> bytes:
@@ -155,8 +168,7 @@ def _body(draft: Draft, me: Me, chain: SendingChain, letter: Letter) -> bytes:
     hedged, hedge = use_hedge(me.hedge, b"mid")
     mid = message_id(hedged, letter.coins.take("mid", 16), padded)
     save_me(draft, replace(me, hedge=hedge))
-    kind = ContentClass.CONTROL if is_control(letter.content) else ContentClass.CONTENT
-    header = Header(chain.label_hash, chain.cap_hash, chain.index, mid, kind)
+    header = Header(chain.label_hash, chain.cap_hash, chain.index, mid, class_of(letter.content))
     return seal_body(chain.message_key, header, padded)
 
 
@@ -176,12 +188,10 @@ def _envelope(draft: Draft, session: Session, content: bytes, letter: Letter) ->
     return DeviceEnvelope(session.peer.account, session.peer.device, envelope)
 
 
-def _submit(
-    draft: Draft, letter: Letter, item: EscrowSend | PlainSend, submit_hash: bytes = b"", label: bytes = b""
-) -> None:
-    """Owe the submission under a new idempotency key, and remember what it was."""
+def _submit(draft: Draft, letter: Letter, item: EscrowSend | PlainSend, sent: Sent) -> bytes:
+    """Owe the submission under a new idempotency key, which is returned, and remember what it was."""
     key = letter.coins.take("idempotency", 16)
     escrow, plain = (item, None) if isinstance(item, EscrowSend) else (None, item)
-    awaited = b"" if escrow and escrow.label else label
-    draft.put(b"sent/" + key, pack(Sent(letter.message, submit_hash, "sent", b"", 0, awaited)))
+    draft.put(b"sent/" + key, pack(sent))
     draft.owe(RELAY, Submit((Submission(key, escrow, plain),)))
+    return key

@@ -7,6 +7,7 @@
 ``next-prekey``        the number of the next prekey; no number is used twice
 ``session/``           one e2ee session per (peer device, mode)
 ``begun/``             when we began a session that was not answered yet
+``renew/``             sessions that do not open what they should, and must begin anew
 ``conv/``, ``past/``   conversations by id; their earlier versions
 ``with/``, ``pair/``   ids of the conversations with an account; of the one in use as a pair
 ``group/``             ids of groups by the name they have here
@@ -16,6 +17,8 @@
 ``attach/``            keys of files that are being uploaded, by the hash of their content
 ``later/``             submissions that the relay could not take yet, as they were, in order
 ``sent/``              what was submitted, by idempotency key, with its outcome and receipt
+``copy/``              for which devices a message was sealed, by the name they know it by
+``again/``             what was to be asked for again, and whether it came
 ``deferred/``          deliveries that wait for something, with what was already opened of them
 ``audit/``             receipts that are to be looked for in the log, by when that was promised
 ``omitted/``           receipts that were not there: proof against the relay
@@ -34,6 +37,7 @@
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from escrow.e2ee.bundle import PrekeySecret
 from escrow.e2ee.content import Content
@@ -83,7 +87,8 @@ class Queued(Struct, frozen=True):
 
     ``number`` orders what the user has said. A ``Change`` becomes a ``NewRoster`` as soon as its names are known.
 
-    ``tries`` counts the refusals since the user last did something, ``waits`` names what it waits for.
+    ``tries`` counts the refusals since the user last did something, ``waits`` names what it waits for. ``only``: the
+    one device that gets it, if it is not for all.
     """
 
     number: int
@@ -92,12 +97,15 @@ class Queued(Struct, frozen=True):
     content: Content | Change
     tries: int = 0
     waits: str = ""
+    only: Identity | None = None
 
 
 class Sent(Struct, frozen=True):
     """A submission and what became of it. ``state`` is ``sent``, ``accepted`` or the reason of the refusal.
 
-    ``label`` is that of its chain while its answer is awaited, unless the submission brings it itself.
+    ``label`` is that of its chain while its answer is awaited, unless the submission brings it itself. ``id`` is what
+    the message is called everywhere: the hash of its body or, without escrow, 16 random bytes. ``time``: when it was
+    sealed.
     """
 
     message: Queued
@@ -106,6 +114,8 @@ class Sent(Struct, frozen=True):
     receipt: bytes
     include_by: int
     label: bytes = b""
+    id: bytes = b""
+    time: int = 0
 
 
 class Shown(Struct, frozen=True):
@@ -206,6 +216,13 @@ def load_prekey(view: Read | Draft, purpose: int, place: int) -> PrekeySecret | 
 def enqueue(draft: Draft, message: Queued) -> None:
     """Put a message in its place in the queue, also one that was there before."""
     draft.put(queue_key(message), pack(message))
+
+
+def say(draft: Draft, to: str, mode: int, content: Content | Change, only: Identity | None = None) -> None:
+    """Put something new at the end of the queue."""
+    me = load_me(draft)
+    save_me(draft, replace(me, texts=me.texts + 1))
+    enqueue(draft, Queued(me.texts, to, mode, content, only=only))
 
 
 def load_queued(view: Read | Draft, message: Queued) -> Queued:

@@ -143,7 +143,7 @@ LIES: dict[str, tuple[Lie, str, tuple[str, ...]]] = {
     "another key": (Lie(key=flipped), "COMMITMENT_MISMATCH", SENDER),
     "the key of another index": (Lie(ahead=1, header={"index": 1}), "COMMITMENT_MISMATCH", SENDER),
     "another class": (Lie(header={"content_class": ContentClass.CONTROL}), "CONTENT_INVALID", SENDER),
-    "unasked for": (Lie(header={"content_class": ContentClass.RETRY}), "RETRY_UNSOLICITED", NOBODY),
+    "said again in the middle of a chain": (Lie(header={"content_class": ContentClass.RETRY}), "CHAIN_LIMIT", NOBODY),
 }
 
 

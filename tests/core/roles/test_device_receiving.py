@@ -15,7 +15,7 @@ from escrow.capsule.label import Label, label_hash
 from escrow.capsule.receipt import Receipt
 from escrow.capsule.submission import SignedContent
 from escrow.crypto.sign import SigningKey
-from escrow.e2ee.content import Text, encode_content
+from escrow.e2ee.content import Retry, Text, encode_content
 from escrow.e2ee.keys import Identity, IdentityKeys
 from escrow.e2ee.session import seal
 from escrow.errors import DeferredError, MalformedError, Reason, RefusedError
@@ -29,6 +29,7 @@ from escrow.tags import T, Tag
 from escrow.world.loop import complete
 from tests.core.roles.phones import BY_HAND, Lie, Phones, flipped, friends, phones
 
+SAID_AGAIN = encode_content(Retry(bytes(32), bytes(32), Text("never asked for")))
 RELAY, SENDER, NOBODY = ("relay",), ("sender",), ()
 STRANGER = SigningKey.from_seed(bytes(32))
 OWN_BUSINESS = (b"me", b"alarm/", b"outbox", b"view/")
@@ -148,7 +149,10 @@ AFTER_OPENING = [
     # 10: what it says
     (Lie(padded=lambda padded: padded + bytes(1)), "CONTENT_INVALID", SENDER),
     (Lie(padded=lambda _: bytes(64)), "CONTENT_INVALID", SENDER),
-    (Lie(header={"content_class": ContentClass.RETRY}), "RETRY_UNSOLICITED", NOBODY),
+    (Lie(header={"content_class": ContentClass.RETRY}), "CONTENT_INVALID", SENDER),
+    (Lie(header={"content_class": ContentClass.RETRY}, padded=lambda _: SAID_AGAIN), "RETRY_UNSOLICITED", NOBODY),
+    (Lie(padded=lambda _: SAID_AGAIN), "CONTENT_INVALID", SENDER),
+    (Lie(header={"content_class": ContentClass.RETRY}, label={"n_max": 2}), "CHAIN_LIMIT", NOBODY),
     (Lie(header={"content_class": ContentClass.CONTROL}), "CONTENT_INVALID", SENDER),
 ]
 
