@@ -9,7 +9,7 @@ from escrow.capsule.receipt import Receipt
 from escrow.capsule.schemes import CommitteeContext, ShareRequest
 from escrow.committee.documents import ShareGeneration
 from escrow.crypto.hpke import RecipientKey
-from escrow.e2ee.content import Content, decode_content
+from escrow.e2ee.content import Content, Retry, decode_content
 from escrow.e2ee.file import File
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.roles.agency.commands import OpenedItem
@@ -85,5 +85,6 @@ def _not_opened(item: Item, reason: Reason) -> OpenedItem:
 def _shown(item: Item, content: Content | None, reason: str) -> OpenedItem:
     label, receipt = item.terms, Receipt.decode(item.receipt)
     who = label.sender_account, label.sender_device, label.conv_tag
+    content = content.content if isinstance(content, Retry) else content
     said, file = content.text if content else "", content if isinstance(content, File) else None
     return OpenedItem(body_id(item.body), *who, receipt.ingest_seq, receipt.ingest_time, said, reason, file)

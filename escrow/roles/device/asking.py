@@ -49,9 +49,9 @@ class Wanted(Struct, frozen=True):
 
 
 def want(draft: Draft, name: bytes, wanted: Wanted) -> None:
-    """Note that the sender is to be asked for ``name`` (32 bytes), unless that was done; ours are not asked for."""
+    """Note that the sender is to be asked for ``name`` (32 bytes), unless that was done."""
     place = _place(name, wanted.sender, wanted.mode)
-    if draft.get(place) is None and wanted.sender.account != load_me(draft).keys.account:
+    if draft.get(place) is None:
         draft.put(place, pack(wanted))
 
 
@@ -113,7 +113,8 @@ def _ask(draft: Draft, due: list[tuple[bytes, Wanted]], now: Millis) -> None:
         return
     sender, mode = due[0][1].sender, due[0][1].mode
     names = tuple(place[len(_AGAIN) : len(_AGAIN) + 32] for place, _ in due)
-    say(draft, sender.account.hex(), mode, NeedRetry(names))
+    if sender.account != load_me(draft).keys.account:  # a conversation is with somebody else
+        say(draft, sender.account.hex(), mode, NeedRetry(names))
     if any(one.broken for _, one in due) and session_with(draft, sender, mode) is not None:
         renew(draft, sender, mode)
     for place, one in due:

@@ -47,13 +47,14 @@ from escrow.warrant.policy import PAIR
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message on its way: who is concerned, this device excepted, and what this step has for it."""
+    """A message on its way: who is concerned, this device excepted, who of them gets it, and what there is for it."""
 
     message: Queued
     content: Content
     me: Me
     members: Sequence[AccountId]
     recipients: Sequence[Identity]
+    targets: Sequence[Identity]
     now: Millis
     coins: Coins
 
@@ -80,9 +81,8 @@ class Sender:
             raise DeferredError(Reason.DEVICE_UNKNOWN)
         if message.mode == ESCROW and key is None:
             raise DeferredError(Reason.COMMITTEE_UNKNOWN)
-        if message.only is not None:
-            recipients = just(message.only, recipients)
-        letter = Letter(message, content, me, members, recipients, now, coins)
+        targets = recipients if message.only is None else just(message.only, recipients)
+        letter = Letter(message, content, me, members, recipients, targets, now, coins)
         if key is None:
             self._plain(draft, letter)
         else:
@@ -118,7 +118,7 @@ class Sender:
     # -- un-escrowed --------------------------------------------------------------------------
 
     def _plain(self, draft: Draft, letter: Letter) -> None:
-        sessions = sessions_with(draft, self.genesis, letter.recipients, letter.message.mode, letter.now)
+        sessions = sessions_with(draft, self.genesis, letter.targets, letter.message.mode, letter.now)
         held = self._held(draft, letter)
         named = held.conversation.id, u64(held.conversation.version), letter.coins.take("mid", 16)
         padded = encode_content(letter.content)
@@ -137,7 +137,7 @@ class Sender:
     def _escrowed(self, draft: Draft, letter: Letter, key: CommitteeKey) -> None:
         group, again = is_group(letter.message.to), isinstance(letter.content, Retry)
         mode, audience = letter.message.mode, audience_of(letter.recipients)
-        sessions = [] if group else sessions_with(draft, self.genesis, letter.recipients, mode, letter.now)
+        sessions = [] if group else sessions_with(draft, self.genesis, letter.targets, mode, letter.now)
         held = self._held(draft, letter)
         terms = terms_of(draft, self.genesis, letter.me, held.conversation, key, letter.now)
         chain, opening, me = open_chain(draft, held.conversation.id), (b"", b""), letter.me
@@ -146,7 +146,7 @@ class Sender:
             chain, terms = None, dataclasses.replace(terms, n_max=1)
         goes_on = chain is not None and chain.serves(terms, audience)
         if group and not (goes_on and len(letter.members) > PAIR):
-            sessions = sessions_with(draft, self.genesis, letter.recipients, mode, letter.now)
+            sessions = sessions_with(draft, self.genesis, letter.targets, mode, letter.now)
         if chain is None or not goes_on:
             me, chain, capsule = begin_chain(self.genesis, me, terms, key, audience, letter.coins)
             opening = chain.label, capsule
@@ -159,7 +159,7 @@ class Sender:
         advance(draft, held.conversation.id, chain)
         item, awaited = EscrowSend(*opening, body, envelopes, signature), b"" if opening[0] else chain.label
         sent = Sent(letter.message, signed.hash, "sent", b"", 0, awaited, id=says.body_id, time=letter.now)
-        remember(draft, letter.content, says.body_id, _submit(draft, letter, item, sent), letter.recipients)
+        remember(draft, letter.content, says.body_id, _submit(draft, letter, item, sent), letter.targets)
 
 
 def _body(draft: Draft, me: Me, chain: SendingChain, letter: Letter) -> bytes:

@@ -271,10 +271,11 @@ def test_nobody_is_asked_without_bound_and_for_nothing_twice(count: int, days: i
     event(f"left: {count - 1 > len(asked)}")
 
 
-def test_what_is_asked_for_among_own_devices_stays_unasked(at: Phones) -> None:
+def test_other_devices_of_the_same_account_are_not_asked(at: Phones) -> None:
     draft: Draft = at.draft("bob")
     asking.want(draft, bytes(32), Wanted(at.me("bob").keys.identity, PLAIN, bytes(32), b"", broken=True, time=0))
-    assert not asking.wants(draft)
+    asking.ask(draft, (), at.world.now)
+    assert list(draft.scan(b"queue/")) == []
 
 
 def test_what_came_after_all_is_forgotten_in_time(at: Phones) -> None:
