@@ -11,6 +11,7 @@ import click
 
 from escrow.cli import printable
 from escrow_client.devices import devices, link
+from escrow_client.exporting import MODES, export
 from escrow_client.options import FOLDER, home_option, json_option, key_options, lab_option, profile_option, run
 from escrow_client.output import Output, file_facts, moment, progress_bar, warn_of_key_beside
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from escrow_client.keys import Keys
     from escrow_client.messenger import Messenger
 
-MODES: Final = ("end-to-end", "escrowed")
-"""By number of the mode."""
 BADGES: Final = ("END-TO-END ONLY", "ESCROWED")
 MEANINGS: Final = (
     "nobody but the people in this conversation can open it",
@@ -41,6 +40,7 @@ def chat() -> None:
 
 chat.add_command(link)
 chat.add_command(devices)
+chat.add_command(export)
 
 
 @chat.command()

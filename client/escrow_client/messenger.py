@@ -32,6 +32,7 @@ from escrow.roles.device.commands import (
     WatchMe,
 )
 from escrow.roles.device.enrolment import FIRST_NUMBER
+from escrow.roles.device.history import GetHistory, History
 from escrow.roles.device.linking import (
     Compare,
     Devices,
@@ -221,6 +222,10 @@ class Messenger:
     async def inbox(self, start: int = 0) -> Inbox:
         """Messages that passed every check, from number ``start`` on."""
         return cast(Inbox, await self.node.ask(self.node.party, GetInbox(start)))
+
+    async def history(self, peer: str = "") -> History:
+        """What was sent and shown in all conversations, or with ``peer``: a name, an account id, or a ``#group``."""
+        return cast(History, await self.node.ask(self.node.party, GetHistory(peer)))
 
     async def status(self) -> Status:
         """What the status screen shows; ``NOT_FOUND`` before ``register``."""

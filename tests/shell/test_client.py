@@ -79,6 +79,25 @@ def test_both_ends_look_for_their_receipts_once_the_promised_time_is_over(user: 
     assert lookups()[before:] == ["OK", "OK"]
 
 
+def test_what_was_said_is_exported_under_the_same_ids_at_both_ends(user: MakeUser) -> None:
+    alice, bob = user("alice"), user("bob")
+    alice.chat("send", bob.name, "on the record", "--escrow")
+    alice.chat("send", bob.name, "off it")
+    bob.chat("recv")
+    mine, theirs = ({line["mode"]: line for line in one.chat("export").rows} for one in (alice, bob))
+    for mode, text in (("escrowed", "on the record"), ("end-to-end", "off it")):
+        line, other = mine[mode], theirs[mode]
+        assert (line["schema_version"], line["event"], line["group"], line["file"]) == (1, "message", None, None)
+        assert (line["from"], line["to"], line["text"]) == (alice.name, [bob.name], text)
+        assert (line["direction"], line["state"]) == ("sent", "accepted")
+        assert (other["direction"], other["state"], other["text"]) == ("received", "shown", text)
+        assert line["id"] == other["id"]
+    assert mine["escrowed"]["time"] == theirs["escrowed"]["time"], "the relay's"
+    assert len(bob.chat("export", "--conversation", alice.name).rows) == 2
+    nobody = bob.chat("export", "--conversation", "nobody")
+    assert (nobody.code, nobody.out) == (Kind.NOT_FOUND, "")
+
+
 def test_a_text_may_come_from_standard_input(user: MakeUser, monkeypatch: pytest.MonkeyPatch) -> None:
     alice, bob = user("alice"), user("bob")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("nicht für alle\n".encode())))

@@ -5,7 +5,9 @@ is known, and whatever is missing is asked for. So a crash, a late answer and a 
 Checks and byte layouts live in ``sending`` and ``receiving``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -53,6 +55,7 @@ from escrow.roles.device.audit import Audit
 from escrow.roles.device.beginning import Beginning
 from escrow.roles.device.blame import NOBODY
 from escrow.roles.device.directory import on_found
+from escrow.roles.device.history import GetHistory, history
 from escrow.roles.device.incoming import Incoming
 from escrow.roles.device.linking import GetDevices, GetLinking
 from escrow.roles.device.monitor import Monitor
@@ -102,16 +105,8 @@ class Device:
         draft, draw = Draft(view), Coins(coins)
         result: object = None
         match event:
-            case Called(call=commands.GetInbox(start=start)):
-                return Writes(), report.inbox(view, self.view, start)
-            case Called(call=commands.GetStatus()):
-                return Writes(), report.status(view, self.view)
-            case Called(call=commands.GetSafety(peer=peer)):
-                return Writes(), acquaintance.safety(view, self.view, peer)
-            case Called(call=GetDevices()):
-                return Writes(), report.devices(view, self.view)
-            case Called(call=GetLinking()):
-                return Writes(), link_steps.report(view)
+            case Called(call=call) if (answer := self._read(view, call)) is not None:
+                return Writes(), answer
             case Called(call=call):
                 result = self._command(draft, call, now, draw)
             case Answered():
@@ -127,6 +122,19 @@ class Device:
         else:
             joining.settle(draft, self.view, now, draw)
         return draft.writes(), result
+
+    def _read(self, view: Read, call: Call) -> Reply | None:
+        """The answer to a question that changes nothing; None for a command."""
+        questions: dict[type[Call], Callable[[Any], Reply]] = {
+            commands.GetInbox: lambda asked: report.inbox(view, self.view, asked.start),
+            commands.GetStatus: lambda _: report.status(view, self.view),
+            commands.GetSafety: lambda asked: acquaintance.safety(view, self.view, asked.peer),
+            GetHistory: lambda asked: history(view, self.view, asked.peer),
+            GetDevices: lambda _: report.devices(view, self.view),
+            GetLinking: lambda _: link_steps.report(view),
+        }
+        answer = questions.get(type(call))
+        return None if answer is None else answer(call)
 
     # -- commands -----------------------------------------------------------------------------
 
