@@ -77,14 +77,18 @@ def register(name: str, home: Path, folder: Path, keys: "Keys", *, lab: bool, as
 @click.argument("to")
 @click.argument("text", required=False)
 @click.option("--file", "path", type=click.Path(dir_okay=False, path_type=Path), help="Send a file, not a text.")
-@click.option("--escrow/--no-escrow", default=False, show_default=True, help="In which of the two conversations.")
+@click.option(
+    "--escrow/--no-escrow",
+    default=None,
+    help="In which of the two conversations; without it in the one that is not escrowed. A group has only one.",
+)
 @profile_option
 @key_options()
 @json_option
 def send(
-    to: str, text: str | None, path: Path | None, folder: Path, keys: "Keys", *, escrow: bool, as_json: bool
+    to: str, text: str | None, path: Path | None, folder: Path, keys: "Keys", *, escrow: bool | None, as_json: bool
 ) -> None:
-    """Send TEXT, or what stands on standard input, or a file to the user called TO.
+    """Send TEXT, or what stands on standard input, or a file to the user or, as '#NAME', to the group called TO.
 
     With one user you may have two conversations: one that is escrowed and one that is not. Other users of this machine
     may see the arguments of a command; they do not see standard input. A file has at most 100 MiB; where sending it is
@@ -95,16 +99,17 @@ def send(
     out = Output(as_json=as_json)
     to = utf8(os.fsencode(to))
     words = "" if path else utf8(_standard_input() if text is None else os.fsencode(text))
-    out.remark(f"to {printable(to)}: {BADGES[escrow]}, {MEANINGS[escrow]}")
 
     async def command() -> None:
         async with opened(folder, keys) as messenger:
             before = await messenger.status()
+            escrowed = await messenger.is_escrowed(to) if escrow is None else escrow
+            out.remark(f"to {printable(to)}: {BADGES[escrowed]}, {MEANINGS[escrowed]}")
             if path is None:
-                await messenger.send(to, words, escrow=escrow)
+                await messenger.send(to, words, escrow=escrowed)
             else:
                 with progress_bar(printable(path.name)) as progress:
-                    await messenger.send_file(to, path, escrow=escrow, progress=progress)
+                    await messenger.send_file(to, path, escrow=escrowed, progress=progress)
             await report(out, messenger, before, sending=1)
 
     run(command)
@@ -130,7 +135,7 @@ def recv(folder: Path, keys: "Keys", *, everything: bool, as_json: bool) -> None
                 _show(out, place, message)
             if inbox.messages:
                 profile.mark_read(inbox.start + len(inbox.messages))
-            for name, mode in sorted({(message.to or message.sender_name, message.mode) for message in inbox.messages}):
+            for name, mode in sorted({(_where(message), message.mode) for message in inbox.messages}):
                 out.remark(f"{printable(name)}: {BADGES[mode]}, {MEANINGS[mode]}")
             after = await messenger.status()
             _warn(out, after.alarms[len(before.alarms) :])
@@ -191,7 +196,7 @@ def status(folder: Path, keys: "Keys", *, as_json: bool) -> None:
         overdue=now.overdue,
     )
     for conversation in now.conversations:
-        _describe(out, conversation)
+        describe(out, conversation)
     for alarm in now.alarms:
         out.data(
             "alarm",
@@ -229,7 +234,9 @@ def _standard_input() -> bytes:
 
 def _show(out: Output, place: int, message: "Shown") -> None:
     account, file = message.sender.hex(), file_facts(message.content)
-    sender = f"you to {printable(message.to)}" if message.to else f"{printable(message.sender_name)} ({account[:8]})"
+    group = f" in {printable(message.group)}" if message.group else ""
+    others = f"{printable(message.sender_name)} ({account[:8]}){group}"
+    sender = f"you to {printable(message.to)}" if message.to else others
     out.data(
         "message",
         f"{moment(message.time)}  {sender}  [{BADGES[message.mode]}]  {printable(message.text)}",
@@ -237,6 +244,7 @@ def _show(out: Output, place: int, message: "Shown") -> None:
         sender=account,
         sender_name=message.sender_name,
         to=message.to,
+        group=message.group,
         mode=MODES[message.mode],
         text=message.text,
         time=message.time,
@@ -246,22 +254,37 @@ def _show(out: Output, place: int, message: "Shown") -> None:
         out.remark(f"to have it: doublelock chat save {place} --to DIR")
 
 
-def _describe(out: Output, conversation: "ConversationStatus") -> None:
-    account, mode = conversation.peer.hex(), conversation.mode
+def _where(message: "Shown") -> str:
+    """What the conversation of a message is called."""
+    return message.group or message.to or message.sender_name
+
+
+def describe(out: Output, conversation: "ConversationStatus") -> None:
+    """One conversation: with whom, and whether it is escrowed; of a group, who changes it."""
+    mode = conversation.mode
+    whose = conversation.peer.hex()[:8]
+    if conversation.title:
+        members, admin = ", ".join(conversation.members), conversation.admin_name
+        whose = printable(f"{members}; changed by {admin}")
     trusted = f"; {TRUST[conversation.trust]}" if conversation.trust in TRUST else ""
     out.data(
         "conversation",
-        f"  {printable(conversation.peer_name)} ({account[:8]})  {BADGES[mode]}: {MEANINGS[mode]}{trusted}",
-        peer=account,
+        f"  {printable(conversation.peer_name)} ({whose})  {BADGES[mode]}: {MEANINGS[mode]}{trusted}",
+        peer=conversation.peer.hex(),
         peer_name=conversation.peer_name,
         mode=MODES[mode],
         meaning=MEANINGS[mode],
         trust=str(conversation.trust),
+        title=conversation.title,
+        members=list(conversation.members),
+        admin=conversation.admin.hex(),
+        admin_name=conversation.admin_name,
+        version=conversation.version,
     )
 
 
 def _changed(now: "Status") -> list[str]:
-    return sorted({one.peer_name for one in now.conversations if one.trust == "changed"})
+    return sorted({name for one in now.conversations for name in one.changed})
 
 
 def _warn(out: Output, alarms: "Sequence[Alarm]") -> None:

@@ -1,9 +1,11 @@
 """The groups ``audit``, ``chat`` and ``warrant`` of the command ``doublelock``. Heavy imports wait until one runs."""
 
 from escrow_client.chat import chat
+from escrow_client.grouping import group
 from escrow_client.trust import audit, safety
 from escrow_client.warrants import warrant
 
+chat.add_command(group)
 chat.add_command(safety)
 
 __all__ = ["audit", "chat", "warrant"]

@@ -1,7 +1,7 @@
 """A user's messenger: the device role over its own store, its own certificate and gRPC."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Self, cast, final
@@ -15,7 +15,9 @@ from escrow.roles.callers import device_party, newcomer_party
 from escrow.roles.calls import Call, Reply
 from escrow.roles.device import Device
 from escrow.roles.device.commands import (
+    ChangeGroup,
     Confirm,
+    CreateGroup,
     GetInbox,
     GetSafety,
     GetStatus,
@@ -32,6 +34,7 @@ from escrow.roles.device.commands import (
     WatchMe,
 )
 from escrow.roles.device.enrolment import FIRST_NUMBER
+from escrow.roles.device.groups import is_group, mode_of
 from escrow.roles.device.history import GetHistory, History
 from escrow.roles.device.linking import (
     Compare,
@@ -186,11 +189,29 @@ class Messenger:
     # -- messages -----------------------------------------------------------------------------
 
     async def send(self, to: str, text: str, *, escrow: bool) -> None:
-        """Queue ``text`` for the user ``to`` (a name, or an account id in 64 hex digits), and send what can be sent.
+        """Queue ``text`` for ``to`` (a name, an account id in 64 hex digits, or a group) and send what can be sent.
 
         What became of it shows in ``status``.
         """
         await self._command(Send(to, ESCROW if escrow else PLAIN, text))
+
+    async def is_escrowed(self, to: str) -> bool:
+        """Whether what is sent to ``to`` is escrowed if nobody says: as a group was begun, and never to a user.
+
+        Raises ``NOT_FOUND`` for a group that is not here.
+        """
+        return is_group(to) and await self.node.read(lambda view: mode_of(view, to)) == ESCROW
+
+    async def create_group(self, name: str, members: Sequence[str], *, escrow: bool) -> None:
+        """Begin a group called ``name``, with ``#`` in front, whose mode is for ever; ``NAME_TAKEN``, ``USAGE``.
+
+        What became of it shows in ``status``.
+        """
+        await self._command(CreateGroup(name, tuple(members), ESCROW if escrow else PLAIN))
+
+    async def change_group(self, name: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        """Add and remove members of a group of ours; ``PERMISSION_DENIED`` for somebody else's, ``NOT_FOUND``."""
+        await self._command(ChangeGroup(name, tuple(add), tuple(remove)))
 
     async def send_file(self, to: str, path: Path, *, escrow: bool, progress: Progress = unseen) -> None:
         """Bring the file at ``path`` to the relay, and then queue the message that names it, as ``send`` does.

@@ -31,7 +31,11 @@ def test_the_document_is_a_session_that_runs(tmp_path: Path) -> None:
     assert "See you at eight." in received
     assert "ESCROWED" in received
     assert "END-TO-END ONLY" in received
+    assert "changed by alice" in received
     assert "See you at eight, all of you." in opened
+    for text in ("Nine o'clock, all of us.", "Strawberries, between us."):
+        assert text in received
+        assert text not in opened
     assert "See you at eight.\n" not in opened
     assert "saved: evidence/list.txt" in opened
     left = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False).stdout

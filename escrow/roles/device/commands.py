@@ -151,8 +151,9 @@ class ConversationStatus(Struct, frozen=True):
     """One conversation as the screen shows it: with whom, and whether an escrow holds its messages.
 
     ``trust`` is a ``pins.Trust``: how the user stands to the devices of the peer, or of whom she trusts least in a
-    group. ``confirmed``: every other member has written in it. A group has no peer; ``peer_name`` is its name here,
-    ``admin`` whose it is, ``members`` are the names of all.
+    group; ``changed`` names those whose devices nobody has agreed to. ``confirmed``: every other member has written in
+    it. A group has no peer; ``peer_name`` is its name here, ``title`` what its admin has called it, ``admin`` and
+    ``admin_name`` whose it is, ``members`` are the names of all.
     """
 
     peer: bytes
@@ -164,6 +165,9 @@ class ConversationStatus(Struct, frozen=True):
     admin: bytes = b""
     members: tuple[str, ...] = ()
     version: int = 0
+    title: str = ""
+    admin_name: str = ""
+    changed: tuple[str, ...] = ()
 
 
 class Watched(Struct, frozen=True):

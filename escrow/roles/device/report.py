@@ -74,15 +74,18 @@ def _conversation(view: Read | Draft, light: LightView, me: Me, held: Held) -> C
     others = [member for member in conversation.members if member != own]
     wrote = {one.account for one in held.confirmed if one.version == conversation.version}
     called = {member: names(view, light, member) for member in others} | {own: me.name}
-    trusted = {trust(view, member, light.device_list(view, member)) for member in others}
+    trusted = {member: trust(view, member, light.device_list(view, member)) for member in others}
     return ConversationStatus(
         peer=b"" if held.name else held.peer(me),
         peer_name=held.name or called[held.peer(me)],
         mode=conversation.mode,
         confirmed=wrote >= set(others),
-        trust=next(each for each in _LEAST_FIRST if each in trusted),
+        trust=next(each for each in _LEAST_FIRST if each in trusted.values()),
         id=conversation.id,
         admin=conversation.admin,
         members=tuple(called[member] for member in conversation.members),
         version=conversation.version,
+        title=conversation.title,
+        admin_name=called[conversation.admin],
+        changed=tuple(called[member] for member in others if trusted[member] is Trust.CHANGED),
     )
