@@ -114,4 +114,4 @@ def _statement(request: ShareRequest, index: int) -> tuple[bytes, ...]:
 
 
 def _xor(left: bytes, right: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(left, right, strict=True))
+    return (int.from_bytes(left, "big") ^ int.from_bytes(right, "big")).to_bytes(SIZE, "big")
