@@ -6,19 +6,23 @@ derived with HKDF-SHA-256; each derivation names the label, so that a key belong
 """
 
 import hashlib
-from typing import NamedTuple
+from functools import lru_cache
+
+from msgspec import Struct
 
 from escrow.crypto.kdf import hkdf_expand, hkdf_extract, hmac_each, hmac_sha256
-from escrow.encoding import u32
+from escrow.encoding import u32, u64
 from escrow.secret import Secret
 from escrow.tags import T, Tag
+
+_ONCE = b"\x01"
+"""HKDF-Expand to 32 bytes is one HMAC over the info and a counter of 1."""
 
 
 def use_hedge(hedge: Secret, purpose: bytes) -> tuple[Secret, Secret]:
     """(32 bytes for this use, the next hedge). Store the next one in the step that uses this."""
-    kept = hedge.expose()
-    used = hkdf_expand(kept, T(Tag.HEDGE_OUT, purpose), 32)
-    return Secret(used), Secret(hkdf_expand(kept, T(Tag.HEDGE_NEXT), 32))
+    used, following = hmac_each(hedge.expose(), T(Tag.HEDGE_OUT, purpose) + _ONCE, T(Tag.HEDGE_NEXT) + _ONCE)
+    return Secret(used), Secret(following)
 
 
 def new_seed(hedged: Secret, random: bytes, label: bytes) -> Secret:
@@ -33,23 +37,30 @@ def message_id(hedged: Secret, random: bytes, plaintext: bytes) -> bytes:
 
 def message_key(chain_key: Secret, label_hash: bytes, index: int) -> Secret:
     """mk of the message at ``index``, from the chain key at that index."""
-    return Secret(hkdf_expand(chain_key.expose(), T(Tag.MESSAGE_KEY, label_hash, u32(index)), 32))
+    this, _ = _named(label_hash)
+    return Secret(hmac_sha256(chain_key.expose(), this + u32(index) + _ONCE))
 
 
 def next_chain_key(chain_key: Secret, label_hash: bytes, index: int) -> Secret:
     """The chain key at ``index + 1`` from that at ``index``; erase the latter."""
-    return Secret(hkdf_expand(chain_key.expose(), T(Tag.CHAIN_KEY, label_hash, u32(index + 1)), 32))
+    _, following = _named(label_hash)
+    return Secret(hmac_sha256(chain_key.expose(), following + u32(index + 1) + _ONCE))
 
 
 def advance(chain_key: Secret, label_hash: bytes, index: int) -> tuple[Secret, Secret]:
     """``next_chain_key`` and ``message_key``, for little more than the price of one."""
-    # HKDF-Expand to 32 bytes is one HMAC over the info and a counter of 1.
-    infos = T(Tag.CHAIN_KEY, label_hash, u32(index + 1)), T(Tag.MESSAGE_KEY, label_hash, u32(index))
-    following, key = hmac_each(chain_key.expose(), *(info + b"\x01" for info in infos))
-    return Secret(following), Secret(key)
+    this, following = _named(label_hash)
+    one, other = hmac_each(chain_key.expose(), this + u32(index) + _ONCE, following + u32(index + 1) + _ONCE)
+    return Secret(other), Secret(one)
 
 
-class BodyKeys(NamedTuple):
+@lru_cache(maxsize=256)  # the same for all messages of a chain
+def _named(label_hash: bytes) -> tuple[bytes, bytes]:
+    """What ``T("mk", label_hash, index u32)`` and ``T("ck", label_hash, index u32)`` have before the index."""
+    return T(Tag.MESSAGE_KEY, label_hash) + u64(4), T(Tag.CHAIN_KEY, label_hash) + u64(4)
+
+
+class BodyKeys(Struct, frozen=True, gc=False):
     """What one body needs: encryption key 32, nonce 12, and the published key commitment 32."""
 
     encryption: Secret
@@ -59,5 +70,9 @@ class BodyKeys(NamedTuple):
 
 def body_keys(key: Secret, header: bytes) -> BodyKeys:
     """The keys of the body with this header, from its message key."""
-    out = hkdf_expand(key.expose(), T(Tag.BODY_KEY, hashlib.sha256(header).digest()), 76)
+    out = hkdf_expand(key.expose(), _BODY_KEY + hashlib.sha256(header).digest(), 76)
     return BodyKeys(Secret(out[:32]), out[32:44], out[44:])
+
+
+_BODY_KEY = Tag.BODY_KEY.head + u64(32)
+"""What ``T("key", SHA-256)`` has before the hash."""

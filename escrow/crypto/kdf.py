@@ -38,7 +38,8 @@ def hkdf_expand(prk: bytes, info: bytes, length: int) -> bytes:
     if not 0 <= length <= 255 * 32:
         raise AssertionError("HKDF gives at most 8160 bytes")
     inner, outer = _pads(prk)
-    block, out, count = b"", b"", 0
+    block = out = sha256(outer + sha256(inner + info + b"\x01").digest()).digest()
+    count = 1
     while len(out) < length:
         count += 1
         block = sha256(outer + sha256(inner + block + info + _COUNTS[count]).digest()).digest()

@@ -10,8 +10,11 @@ from escrow.capsule.body import MOST, Body, body_id, open_body, seal_body
 from escrow.capsule.chain import advance, body_keys, message_id, message_key, new_seed, next_chain_key, use_hedge
 from escrow.capsule.header import ContentClass, Header
 from escrow.crypto import aead
+from escrow.crypto.kdf import hkdf_expand
+from escrow.encoding import u8, u32
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.secret import Secret
+from escrow.tags import T, Tag
 from tests.core.capsule.vault import flip, hashes, seeds
 
 KEY = Secret(b"\x05" * 32)
@@ -55,6 +58,39 @@ def test_a_cloned_or_restored_state_repeats_a_key_only_with_its_content(one: byt
 @given(seeds, hashes, st.integers(0, 1000))
 def test_an_advance_is_both_derivations(seed: Secret, named: bytes, index: int) -> None:
     assert advance(seed, named, index) == (next_chain_key(seed, named, index), message_key(seed, named, index))
+
+
+@given(seeds, hashes, st.integers(0, 1000))
+def test_what_is_laid_out_by_hand_is_the_tagged_tuple_of_the_specification(
+    key: Secret, named: bytes, index: int
+) -> None:
+    header = Header(named, named[::-1], index, named[:16], ContentClass.CONTROL)
+    tuples = T(Tag.MESSAGE_KEY, named, u32(index)), T(Tag.CHAIN_KEY, named, u32(index + 1))
+    keys = body_keys(key, header.encode())
+    assert header.encode() == T(Tag.HEADER, named, named[::-1], u32(index), named[:16], u8(2))
+    assert (message_key(key, named, index), next_chain_key(key, named, index)) == tuple(
+        Secret(hkdf_expand(key.expose(), each, 32)) for each in tuples
+    )
+    bound = T(Tag.BODY_KEY, hashlib.sha256(header.encode()).digest())
+    assert keys.encryption.expose() + keys.nonce + keys.commitment == hkdf_expand(key.expose(), bound, 76)
+    used, hedge = use_hedge(key, named)
+    expanded = (hkdf_expand(key.expose(), each, 32) for each in (T(Tag.HEDGE_OUT, named), T(Tag.HEDGE_NEXT)))
+    assert [used.expose(), hedge.expose()] == list(expanded)
+    body = Body(
+        header.encode(), keys.commitment, aead.seal(keys.encryption.expose(), keys.nonce, PLAIN, header.encode())
+    )
+    assert seal_body(key, header, PLAIN) == body.encode()
+
+
+@given(hashes, st.binary(max_size=40))
+def test_a_header_that_could_not_be_read_is_not_written(named: bytes, other: bytes) -> None:
+    wrong = other if len(other) != 32 else b""
+    for header in (
+        Header(wrong, named, 0, bytes(16), ContentClass.CONTENT),
+        Header(named, wrong, 0, bytes(16), ContentClass.CONTENT),
+    ):
+        with pytest.raises(AssertionError):
+            header.encode()
 
 
 @given(seeds, hashes, st.integers(0, 1000))

@@ -549,7 +549,7 @@ def test_a_capsule_that_does_not_verify_is_refused_even_if_its_sender_signed_it(
     request = wide(ready)
     item, me = first(ready), load_me(ready.world.store(ready.bob.party))
     capsule = flipped(item.capsule)
-    header = replace(item.header, cap_hash=cap_hash(item.terms.suite, capsule))
+    header = msgspec.structs.replace(item.header, cap_hash=cap_hash(item.terms.suite, capsule))
     body = seal_body(Secret(bytes(32)), header, bytes(64))
     signed = SignedContent(header.label_hash, header.cap_hash, 0, body_id(body), item.env_root)
     bad = replace(item, capsule=capsule, body=body, device_sig=signed.sign(me.keys.signing_key))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import replace
 
 import msgspec
 import pytest
@@ -61,7 +60,7 @@ def cut_part(name: str) -> Lie:
 
 def other_body(**changes: bytes) -> Lie:
     """The sender signs for a body that its key does not open."""
-    return Lie(body=lambda body: replace(Body.decode(body), **changes).encode())
+    return Lie(body=lambda body: msgspec.structs.replace(Body.decode(body), **changes).encode())
 
 
 def test_what_nobody_has_touched_is_shown(at: Phones) -> None:
