@@ -33,6 +33,15 @@ class Tag(Enum):
     TDH2_S = "s"
     TDH2_KEM = "kem"
     TDH2_E = "e"
+    # pq
+    PQ_Z = "z"
+    PQ_COEFFICIENT = "coef"
+    PQ_COINS = "eseed"
+    PQ_RHO = "rho"
+    PQ_WRAP = "wrap"
+    PQ_WRAP_AD = "wrap-ad"
+    PQ_COM = "com"
+    PQ_KEM = "pq-kem"
     # chains and bodies
     CAP = "cap"
     LABEL = "label"
@@ -106,6 +115,10 @@ class Tag(Enum):
     HANDOVER = "handover"
     HANDOVER_SESSION = "handover-session"
     ERASURE = "erasure"
+    KEM_NAME = "kem-name"
+    KEM_CHALLENGE = "kem-challenge"
+    KEM_ANSWER = "kem-answer"
+    KEM_TRANSCRIPT = "kem-transcript"
     # log
     ENTRY = "entry"
     ENTRY_SIG = "entry-sig"

@@ -2,13 +2,16 @@
 
 A capsule is a function of its seed, so the result proves itself by being encapsulated again; share proofs are needed
 only to say who is at fault. Not whether anybody may: by now the custodians have decided that.
+
+Where a custodian may say that its part of a capsule holds nothing, the others decide whether that is true: if they open
+the capsule, it held something. If they are too few, nobody can tell the custodian from the sender, so nobody is named.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from escrow.capsule.schemes import scheme_of
-from escrow.capsule.schemes.base import Scheme, ShareRequest
+from escrow.capsule.schemes.base import NO_SHARE, Scheme, ShareRequest
 from escrow.committee.documents import ShareGeneration
 from escrow.errors import DeviationError, EscrowError, MalformedError, Reason, RefusedError
 from escrow.secret import Secret
@@ -34,7 +37,9 @@ def open_capsule(request: ShareRequest, generation: ShareGeneration, shares: Map
         raise RefusedError(Reason.GENERATION_MISMATCH)
     if any(not 1 <= index <= generation.n for index in shares):
         raise MalformedError("a share of nobody in the committee")
-    scheme, first = scheme_of(request.ctx.suite), dict(sorted(shares.items())[: generation.threshold])
+    scheme = scheme_of(request.ctx.suite)
+    given = {index: share for index, share in sorted(shares.items()) if share != NO_SHARE}
+    first = dict(list(given.items())[: generation.threshold])
     if len(first) == generation.threshold:
         seed = _try(scheme, request, first)
         if seed is not None:
@@ -47,16 +52,21 @@ def _open_verified(
     scheme: Scheme, request: ShareRequest, generation: ShareGeneration, shares: Mapping[int, bytes]
 ) -> Opened:
     scheme.verify(request.ctx, request.label, request.capsule)
+    # SPEC PQ-3: who is named when a capsule does not open, and when nobody is.
     culprits = _culprits(scheme, request, generation, shares)
     good = {index: share for index, share in sorted(shares.items()) if index not in culprits}
     if len(good) < generation.threshold:
-        named = (f"custodian/{index}" for index in culprits)
+        empty = [index for index in sorted(culprits) if shares[index] == NO_SHARE] if scheme.may_abstain() else []
+        named = (f"custodian/{index}" for index in culprits if index not in empty)
         detail = f"{len(good)} of {generation.threshold} needed"
+        if empty:
+            detail += f"; custodians {', '.join(map(str, empty))} find nothing in their parts"
         raise RefusedError(Reason.NOT_ENOUGH_SHARES, detail, culprits=named)
     used = dict(list(good.items())[: generation.threshold])
     seed = _try(scheme, request, used)
     if seed is None:
-        raise DeviationError(Reason.CAPSULE_MALFORMED, culprits=("sender",))
+        where = scheme.faults(request.ctx, request.label, request.capsule, good)
+        raise DeviationError(Reason.CAPSULE_MALFORMED, where, culprits=("sender",))
     return Opened(seed, tuple(used), culprits)
 
 
@@ -75,7 +85,7 @@ def _culprits(
     found = set()
     for index, share in shares.items():
         try:
-            scheme.verify_share(request, generation.share_key(request.ctx.group, index), index, share)
+            scheme.verify_share(request, generation.verification_of(index), index, share)
         except EscrowError:
             found.add(index)
     return frozenset(found)

@@ -4,6 +4,8 @@ MISSING   the ciphertext never came; the dealer answers by logging it. Blames no
 UNSOUND   the ciphertext does not hold the committed share. The accuser shows the two Diffie-Hellman points of that
           ciphertext with proofs, so that anybody can decrypt it; one of the two is then at fault, and it shows which.
           The price is that one share, of a run that ends here.
+UNPROVEN  a challenge to the KEM key of the accused was answered wrongly. The accuser shows the coins of the challenge,
+          so that anybody can repeat it; again one of the two is at fault.
 SILENT    somebody owes an entry and its time is over. An opinion, not a proof: ``record`` counts opinions.
 """
 
@@ -27,6 +29,7 @@ class Ground(IntEnum):
     MISSING = 1
     UNSOUND = 2
     SILENT = 3
+    UNPROVEN = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ shares, which travel outside the log; at last every custodian erases its transpo
 narrow what a party can choose after seeing others; they do not stop one from aborting. Whoever breaks the rules is
 named, and the custodian's role begins the next run with the same members.
 
+A suite with KEM keys adds one per custodian, with a proof of possession by challenge and answer; a suite with nothing
+else has no dealings, and the custodian's KEM key is its share.
+
 Every function is pure: state in, (state, outputs) out. What the log says about the run is ``record``.
 """
 
@@ -14,7 +17,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from escrow.committee import cocktail
+from escrow.committee import cocktail, kem_possession
 from escrow.committee.cocktail import CIPHERTEXT_SIZE, Route
 from escrow.committee.dispute import Dispute, Ground
 from escrow.committee.documents import CommitteeProposal
@@ -35,6 +38,8 @@ from escrow.crypto.coins import Coins
 from escrow.crypto.group import Scalar
 from escrow.crypto.sharing import random_polynomial
 from escrow.crypto.sign import SigningKey
+from escrow.crypto.suites import has_group, has_kem
+from escrow.crypto.xwing import SEED_SIZE, XWingKey
 from escrow.encoding import expect, u32
 from escrow.errors import EscrowError, MalformedError, Reason
 from escrow.secret import Secret
@@ -66,6 +71,11 @@ class DkgState(msgspec.Struct, frozen=True):
     said: tuple[bytes, ...] = ()
     """Disputes already sent to the log."""
     share: Secret | None = None
+    """What ``Finished`` hands out. There from the moment the certificate exists."""
+    kem: Secret | None = None
+    """Seed of this custodian's KEM key; part of ``share`` later."""
+    challenge: Secret | None = None
+    """What our challenges to the KEM keys of all are made of."""
 
 
 def begin(
@@ -74,21 +84,27 @@ def begin(
     """Start run ``run`` as custodian ``index``. ``coins``: 32 fresh bytes; ``started``, ``retire_at``: ms."""
     if proposal.members[index - 1] != identity.public:
         raise AssertionError(f"custodian {index} of the proposal has another identity key")
-    stream = Coins(coins)
-    transport = stream.scalar("transport")
+    stream, content = Coins(coins), b""
     record = Record.begin(proposal, run, retire_at)
     state = DkgState(
         record=record,
         index=index,
         since=started,
-        transport=Secret(transport.encode()),
-        dealing=Secret(stream.take("dealing", 32)),
+        transport=None,
+        dealing=None,
         proof_coins=Secret(stream.take("dispute", 32)),
         received=(b"",) * proposal.n,
     )
-    group = proposal.group
-    proof = cocktail.schnorr_sign(group, transport, possession(record.session, index))
-    return state, (_log(state, Kind.DKG_TRANSPORT, group.base_mul(transport).encode() + proof),)
+    if has_group(proposal.suite):
+        group, transport = proposal.group, stream.scalar("transport")
+        state = replace(state, transport=Secret(transport.encode()), dealing=Secret(stream.take("dealing", 32)))
+        proof = cocktail.schnorr_sign(group, transport, possession(record.session, index))
+        content += group.base_mul(transport).encode() + proof
+    if has_kem(proposal.suite):
+        kem = stream.take("kem", SEED_SIZE)
+        state = replace(state, kem=Secret(kem), challenge=Secret(stream.take("challenge", 32)))
+        content += XWingKey.from_seed(kem).public
+    return state, (_log(state, Kind.DKG_TRANSPORT, content),)
 
 
 def on_entry(state: DkgState, identity: SigningKey, kind: Kind, submitter: bytes, payload: bytes, now: int) -> Step:
@@ -152,12 +168,13 @@ def _enter(state: DkgState, identity: SigningKey) -> Step:
     record = state.record
     match record.stage:
         case Stage.DKG_COMMIT:
-            state = _deal(state)
-            return state, (
-                _log(state, Kind.DKG_COMMIT, commitment_hash(record.session, state.index, state.commitment)),
-            )
+            content = b""
+            if has_group(record.proposal.suite):
+                state = _deal(state)
+                content = commitment_hash(record.session, state.index, state.commitment)
+            return state, (_log(state, Kind.DKG_COMMIT, content + _challenges(state)),)
         case Stage.DKG_REVEAL:
-            return state, (_log(state, Kind.DKG_REVEAL, state.commitment),)
+            return state, (_log(state, Kind.DKG_REVEAL, state.commitment + _answers(state)),)
         case Stage.DKG_CIPHERTEXTS:
             dealt = tuple(enumerate(state.dealt, start=1))
             hashes = b"".join(ciphertext_hash(record.session, state.index, to, sealed) for to, sealed in dealt)
@@ -204,8 +221,32 @@ def _receive(state: DkgState, dealer: int, ciphertext: bytes) -> DkgState:
 def _collect(state: DkgState, identity: SigningKey) -> Step:
     """With all ciphertexts at hand: dispute the first unsound one, or erase the transport key and certify."""
     record = state.record
-    if record.stage is not Stage.DKG_CERTIFY or state.transport is None or not all(state.received):
+    if record.stage is not Stage.DKG_CERTIFY or state.share is not None:
         return state, ()
+    disputes = _unproven(state)
+    total = b""
+    if has_group(record.proposal.suite):
+        if not all(state.received):
+            return _dispute(state, disputes)
+        summed = _sum(state)
+        if isinstance(summed, Dispute):
+            return _dispute(state, [*disputes, summed])
+        total = summed.encode()
+    if disputes:
+        return _dispute(state, disputes)
+    key, generation = record.outcome.key, record.outcome.generation
+    share = Secret(total + (state.kem.expose() if state.kem else b""))
+    # The order matters: once anybody can see the certificate, nobody can take the transport key any more.
+    state = replace(state, transport=None, received=(), kem=None, challenge=None, share=share)
+    signed = key.transcript_hash + identity.sign(key.statement) + identity.sign(generation.statement)
+    return state, (_log(state, Kind.DKG_CERTIFY, signed),)
+
+
+def _sum(state: DkgState) -> Scalar | Dispute:
+    """The sum of the shares that were sent to us, or why there is none."""
+    record = state.record
+    if state.transport is None:
+        raise AssertionError("the transport key is kept until the certificate")
     transport, total = Scalar.decode(state.transport.expose()), Scalar(0)
     for dealer, ciphertext in enumerate(state.received, start=1):
         matter = record.matter(dealer, state.index)
@@ -213,17 +254,43 @@ def _collect(state: DkgState, identity: SigningKey) -> Step:
         try:
             share = cocktail.open_share(matter.context, matter.route, pair, state.index, matter.dealt, ciphertext)
         except EscrowError:
-            evidence = matter.accuse(transport, ciphertext, state.proof_coins.expose())
-            return _dispute(state, [Dispute(Ground.UNSOUND, dealer, evidence)])
+            return Dispute(Ground.UNSOUND, dealer, matter.accuse(transport, ciphertext, state.proof_coins.expose()))
         total = total + share
-    key, generation = record.outcome.key, record.outcome.generation
     group = record.proposal.group
-    if group.base_mul(total) != generation.share_key(group, state.index):
+    if group.base_mul(total) != record.outcome.generation.share_key(group, state.index):
         raise AssertionError("the sum of verified shares is the committed one")
-    # The order matters: once anybody can see the certificate, nobody can take the transport key any more.
-    state = replace(state, transport=None, received=(), share=Secret(total.encode()))
-    signed = key.transcript_hash + identity.sign(key.statement) + identity.sign(generation.statement)
-    return state, (_log(state, Kind.DKG_CERTIFY, signed),)
+    return total
+
+
+def _challenges(state: DkgState) -> bytes:
+    """To the KEM keys of all, if there are any."""
+    if state.challenge is None:
+        return b""
+    record = state.record
+    return kem_possession.challenges(record.session, state.index, record.kems, state.challenge.expose())
+
+
+def _answers(state: DkgState) -> bytes:
+    """To what everybody has sealed to our KEM key."""
+    if state.kem is None:
+        return b""
+    record, key = state.record, XWingKey.from_seed(state.kem.expose())
+    return kem_possession.answers(record.session, state.index, key, record.challenges)
+
+
+def _unproven(state: DkgState) -> list[Dispute]:
+    """The first who has not answered our challenge: one is enough to end the run."""
+    if state.challenge is None:
+        return []
+    session, mine = state.record.session, state.index
+    for member, key in enumerate(state.record.kems, start=1):
+        coins = kem_possession.coins_of(session, mine, member, state.challenge.expose())
+        # SPEC PQ-5: whoever was answered wrongly does not certify.
+        if member != mine and not kem_possession.is_answered(
+            session, mine, member, key, coins, state.record.answers_of(member)
+        ):
+            return [Dispute(Ground.UNPROVEN, member, coins)]
+    return []
 
 
 def _finish(state: DkgState) -> Step:
@@ -246,7 +313,8 @@ def _dispute(state: DkgState, disputes: Sequence[Dispute]) -> Step:
 
 
 def _forget(state: DkgState) -> DkgState:
-    return replace(state, transport=None, dealing=None, share=None, dealt=(), received=(), commitment=b"")
+    emptied = replace(state, transport=None, dealing=None, kem=None, challenge=None, share=None)
+    return replace(emptied, dealt=(), received=(), commitment=b"")
 
 
 def _log(state: DkgState, kind: Kind, content: bytes) -> ToLog:

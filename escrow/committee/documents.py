@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Self
 
+from escrow.committee.parts import PublicKey, kem_names
 from escrow.crypto import sign
 from escrow.crypto.group import SIZE, Group, Point
-from escrow.crypto.suites import group_of
+from escrow.crypto.suites import MOST_KEM_KEYS, group_of, has_group, has_kem
 from escrow.encoding import expect, join, number, split, u16, u32, u64
 from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.tags import T, Tag, digest, fields
@@ -23,16 +24,6 @@ MOST_MEMBERS: Final = 255
 
 TRANSCRIPT_SIZE: Final = 64
 """The hash of a transcript is SHA-512, as COCKTAIL-DKG has it."""
-
-_GAMMA_DOMAINS: Final = {
-    "edwards25519": b"ESCROW-V1-TDH2-GAMMA_edwards25519_XMD:SHA-512_ELL2_RO_",
-    "ristretto255": b"ESCROW-V1-TDH2-GAMMA_ristretto255_XMD:SHA-512_R255MAP_RO_",
-}
-
-
-def second_generator(proposal_hash: bytes, public: Point) -> Point:
-    """Ḡ, whose discrete logarithm nobody knows. Everybody recomputes it; nobody takes it on trust."""
-    return public.group.hash(T(Tag.GAMMA, proposal_hash, public.encode()), _GAMMA_DOMAINS[public.group.name])
 
 
 @dataclass(frozen=True)
@@ -75,6 +66,8 @@ class CommitteeProposal:
         """Read strictly; ``MalformedError`` unless 1 <= t <= n and the members are distinct valid keys."""
         suite, n, t, members, policy_hash, period = fields(Tag.PROPOSAL, data, 2, 4, 4, None, 32, 8)
         keys = read_members(members, number(n), number(t))
+        if has_kem(number(suite)) and len(keys) > MOST_KEM_KEYS:
+            raise MalformedError(f"a committee with KEM keys has at most {MOST_KEM_KEYS} members")
         return cls(number(suite), keys, number(t), policy_hash, number(period))
 
 
@@ -84,7 +77,9 @@ class CommitteeKey:
 
     proposal_hash: bytes
     public: bytes
+    """What ``PublicKey`` reads: Y 32, or n X-Wing keys of 1216 bytes, or one after the other."""
     gamma: bytes
+    """Ḡ 32; empty where there is no Y."""
     retire_at: int
     transcript_hash: bytes
     certificate: tuple[bytes, ...]
@@ -103,14 +98,14 @@ class CommitteeKey:
         return T(Tag.DKG_CERTIFY, self.transcript_hash, self.public, self.gamma, u64(self.retire_at))
 
     def encode(self) -> bytes:
-        """``T("committee-key", proposal_hash, Y, Ḡ, retire_at u64, transcript_hash 64, signatures)``."""
+        """``T("committee-key", proposal_hash, public, Ḡ, retire_at u64, transcript_hash 64, signatures)``."""
         agreed = self.proposal_hash, self.public, self.gamma, u64(self.retire_at)
         return T(Tag.COMMITTEE_KEY, *agreed, self.transcript_hash, join(*self.certificate))
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Read strictly; proves nothing yet: ``verify_key`` does."""
-        widths = 32, 32, 32, 8, TRANSCRIPT_SIZE, None
+        widths = 32, None, None, 8, TRANSCRIPT_SIZE, None
         proposal_hash, public, gamma, retire_at, transcript, signatures = fields(Tag.COMMITTEE_KEY, data, *widths)
         return cls(proposal_hash, public, gamma, number(retire_at), transcript, _signatures(signatures))
 
@@ -119,14 +114,22 @@ def verify_key(key: CommitteeKey, proposal: CommitteeProposal) -> None:
     """Raise ``RefusedError(COMMITTEE_UNAUTHORISED)`` unless *all* custodians of ``proposal`` certified ``key``."""
     if key.proposal_hash != proposal.hash:
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the key belongs to another proposal")
-    if key.gamma != second_generator(key.proposal_hash, proposal.group.decode(key.public)).encode():
+    if key.gamma != read_public(key, proposal).gamma:
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the second generator is not the derived one")
     all_signed(proposal.members, key.statement, key.certificate)
 
 
+def read_public(key: CommitteeKey, proposal: CommitteeProposal) -> PublicKey:
+    """The public key, read and in itself valid; ``MalformedError``."""
+    return PublicKey.read(proposal.suite, proposal.n, proposal.hash, key.public)
+
+
 @dataclass(frozen=True)
 class ShareGeneration:
-    """Who holds which share: ``verification[i-1]`` is h_i = x_i·G. Generation 0 comes from key generation."""
+    """Who holds which share. Generation 0 comes from key generation.
+
+    ``verification[i-1]`` is h_i = x_i·G; where there is no group, the name of the custodian's KEM key.
+    """
 
     committee_key_hash: bytes
     number: int
@@ -154,9 +157,13 @@ class ShareGeneration:
 
     def share_key(self, group: Group, index: int) -> Point:
         """h_i of member ``index``; ``MalformedError`` for an index that is not 1..n, or for no point of ``group``."""
+        return group.decode(self.verification_of(index))
+
+    def verification_of(self, index: int) -> bytes:
+        """The same, whatever the suite has in its place; ``MalformedError`` for an index that is not 1..n."""
         if not 1 <= index <= self.n:
             raise MalformedError(f"{index} is not the index of a member")
-        return group.decode(self.verification[index - 1])
+        return self.verification[index - 1]
 
     def encode(self) -> bytes:
         """``T("share-generation", committee_key_hash, g u32, n u32, t u32, members, h_1..h_n, signatures)``."""
@@ -181,6 +188,8 @@ def verify_generation(generation: ShareGeneration, key: CommitteeKey, proposal: 
     """Raise ``RefusedError(COMMITTEE_UNAUTHORISED)`` unless this is the generation that key generation ended with."""
     if generation.committee_key_hash != key.hash:
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the shares are not those of this key")
+    if not has_group(proposal.suite) and generation.verification != kem_names(read_public(key, proposal).kems):
+        raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the shares are named after other keys")
     verify_holders(generation, proposal)
 
 
@@ -190,7 +199,7 @@ def verify_holders(generation: ShareGeneration, proposal: CommitteeProposal) -> 
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the shares are not those of this proposal")
     if generation.number != 0:
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "a later generation needs the one before it")
-    for share in generation.verification:
+    for share in generation.verification if has_group(proposal.suite) else ():
         proposal.group.decode(share)
     all_signed(generation.members, generation.statement, generation.acknowledgements)
 

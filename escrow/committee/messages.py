@@ -61,7 +61,7 @@ class Finished:
     generation: bytes
     index: int
     share: Secret
-    """x_i, 32 bytes: a scalar, little-endian."""
+    """What the scheme opens with: x_i, 32 bytes little-endian; the seed of the KEM key, 32; or one after the other."""
 
 
 @dataclass(frozen=True, slots=True)

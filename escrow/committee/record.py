@@ -1,19 +1,22 @@
 """What everybody who reads the log knows of one key generation. No secrets, no clock: a function of the log alone.
 
 So there is no coordinator, and whoever reads the same log ends with the same key or names the same culprit. A run goes
-through five stages; in each, every custodian owes one entry, the first of which counts, and the last custodian's ends
-the stage. What a single custodian does about it is ``dkg``.
+through five stages, four where there is no group; in each, every custodian owes one entry, the first of which counts,
+and the last custodian's ends the stage. What a single custodian does about it is ``dkg``.
+
+What a suite's group needs stands first in an entry; what its KEM keys need, which is of fixed width, stands last.
 """
 
+import hashlib
 from dataclasses import dataclass
 from enum import IntEnum, unique
 from functools import lru_cache
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 from msgspec.structs import replace
 
-from escrow.committee import cocktail
+from escrow.committee import cocktail, kem_possession
 from escrow.committee.cocktail import CIPHERTEXT_SIZE, PROOF_SIZE, Commitment, Context, Route
 from escrow.committee.dispute import Dispute, Ground, Matter
 from escrow.committee.documents import (
@@ -21,14 +24,15 @@ from escrow.committee.documents import (
     CommitteeKey,
     CommitteeProposal,
     ShareGeneration,
-    second_generator,
 )
 from escrow.committee.messages import Kind, ciphertext_hash, commitment_hash, possession, read_entry, session_id
-from escrow.crypto import sign
+from escrow.committee.parts import PublicKey, kem_names, read_kems, second_generator
+from escrow.crypto import sign, xwing
 from escrow.crypto.group import SIZE
+from escrow.crypto.suites import has_group, has_kem
 from escrow.encoding import expect, number, u8, u16, u64
 from escrow.errors import EscrowError, MalformedError, Reason
-from escrow.tags import Tag, digest
+from escrow.tags import T, Tag, digest
 
 HASH_SIZE = 32
 
@@ -48,6 +52,13 @@ class Stage(IntEnum):
 
 Row = tuple[bytes, ...]
 """By custodian, in order of index: its entry of one stage; empty where it is still owed."""
+
+
+class Said(NamedTuple):
+    """An entry of one stage, cut up."""
+
+    group: bytes
+    kem: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +105,30 @@ class Record(msgspec.Struct, frozen=True):
         """The first stage in which somebody owes an entry, or how the run ended."""
         if self.verdict is not None:
             return Stage.ABORTED
-        return next((Stage(at) for at, row in enumerate(self.rows) if not all(row)), Stage.FINISHED)
+        return next((stage for stage in _stages(self.proposal.suite) if not all(self.rows[stage])), Stage.FINISHED)
+
+    def said(self, stage: Stage) -> tuple[Said, ...]:
+        """The entries of a stage, by custodian."""
+        return tuple(_cut(self.proposal, stage, each) for each in self.rows[stage])
 
     @property
     def transports(self) -> Row:
         """P_1..P_n, once they are all logged."""
-        return tuple(said[:SIZE] for said in self.rows[Stage.DKG_TRANSPORT])
+        return tuple(said.group[:SIZE] for said in self.said(Stage.DKG_TRANSPORT))
+
+    @property
+    def kems(self) -> Row:
+        """The KEM keys, once they are all logged; empty ones where the suite has none."""
+        return tuple(said.kem for said in self.said(Stage.DKG_TRANSPORT))
+
+    @property
+    def challenges(self) -> Row:
+        """What everybody has sealed to all KEM keys."""
+        return tuple(said.kem for said in self.said(Stage.DKG_COMMIT))
+
+    def answers_of(self, member: int) -> bytes:
+        """What ``member`` said was sealed to its KEM key."""
+        return self.said(Stage.DKG_REVEAL)[member - 1].kem
 
     @property
     def context(self) -> Context:
@@ -113,7 +142,7 @@ class Record(msgspec.Struct, frozen=True):
 
     def matter(self, dealer: int, recipient: int) -> Matter:
         """What a dispute about one ciphertext is about."""
-        dealt = Commitment.decode(self.rows[Stage.DKG_REVEAL][dealer - 1], self.proposal.threshold)
+        dealt = Commitment.decode(self.said(Stage.DKG_REVEAL)[dealer - 1].group, self.proposal.threshold)
         keys = self.transports
         route = Route(self.proposal.group, dealt.ephemeral, keys[dealer - 1], keys[recipient - 1])
         return Matter(self.session, self.context, route, dealer, recipient, dealt)
@@ -164,7 +193,15 @@ class Record(msgspec.Struct, frozen=True):
             return self  # sent again after a crash, or a second thought: the first counts
         if stage is not self.stage:
             raise MalformedError("an entry comes before its stage")
-        _CHECKS[stage](self, author, content)
+        said = _cut(self.proposal, stage, content)
+        if has_group(self.proposal.suite):
+            _CHECKS[stage](self, author, said.group)
+        elif stage is Stage.DKG_CERTIFY:
+            _check_certify(self, author, content)
+        else:
+            expect(said.group, 0, "what a suite without a group says about one")
+        if has_kem(self.proposal.suite):
+            _check_kem(self, stage, said.kem)
         row = (*self.rows[stage][: author - 1], content, *self.rows[stage][author:])
         rows = (*self.rows[:stage], row, *self.rows[stage + 1 :])
         return replace(self, rows=rows)
@@ -177,6 +214,10 @@ class Record(msgspec.Struct, frozen=True):
             return self._voted(author, accused, expect(dispute.evidence, 3, "a vote"))
         if self.stage is not Stage.DKG_CERTIFY:
             raise MalformedError("a ciphertext is disputed before all are logged")
+        if dispute.ground is Ground.UNPROVEN:
+            return self._unproven(author, accused, dispute.evidence)
+        if not has_group(self.proposal.suite):
+            raise MalformedError("a ciphertext is disputed where there is none")
         if dispute.ground is Ground.UNSOUND:
             logged = self.ciphertext_hash(accused, author)
             if self.matter(accused, author).upheld(dispute.evidence, logged):
@@ -187,6 +228,14 @@ class Record(msgspec.Struct, frozen=True):
         if settled or (author, accused) in self.complaints:
             return self
         return replace(self, complaints=(*self.complaints, (author, accused)))
+
+    def _unproven(self, author: int, accused: int, evidence: bytes) -> "Record":
+        if not has_kem(self.proposal.suite):
+            raise MalformedError("a KEM key is disputed where there is none")
+        key, challenged = self.kems[accused - 1], self.challenges[author - 1]
+        answered = self.answers_of(accused)
+        culprit = kem_possession.judge(self.session, author, accused, key, challenged, answered, evidence)
+        return self._condemn(Reason.DEALING_INVALID if culprit == accused else Reason.DISPUTE_INVALID, culprit)
 
     def _voted(self, author: int, accused: int, awaited: bytes) -> "Record":
         """One opinion. Only ``threshold`` of them name somebody: at least one of those is honest and waited in vain."""
@@ -216,9 +265,43 @@ class Record(msgspec.Struct, frozen=True):
         return replace(self, verdict=(reason.name, culprit))
 
 
+def _stages(suite: int) -> tuple[Stage, ...]:
+    """Without a group there are no dealings, so none to encrypt."""
+    five = tuple(Stage(at) for at in range(Stage.FINISHED))
+    return five if has_group(suite) else tuple(stage for stage in five if stage is not Stage.DKG_CIPHERTEXTS)
+
+
+def _cut(proposal: CommitteeProposal, stage: Stage, content: bytes) -> Said:
+    if not has_kem(proposal.suite):
+        return Said(content, b"")
+    widths = {
+        Stage.DKG_TRANSPORT: xwing.PUBLIC_SIZE,
+        Stage.DKG_COMMIT: proposal.n * xwing.CIPHERTEXT_SIZE,
+        Stage.DKG_REVEAL: proposal.n * kem_possession.ANSWER_SIZE,
+    }
+    end = max(0, len(content) - widths.get(stage, 0))
+    return Said(content[:end], content[end:])
+
+
+def _check_kem(record: Record, stage: Stage, said: bytes) -> None:
+    # SPEC PQ-4: what is no key, challenge or answer is refused.
+    match stage:
+        case Stage.DKG_TRANSPORT:
+            xwing.check_public(said)
+            if said in record.kems:
+                raise MalformedError("the KEM key is another's")
+        case Stage.DKG_COMMIT:
+            kem_possession.check_challenges(said, record.proposal.n)
+        case Stage.DKG_REVEAL:
+            # Whether they are right is known to the challengers alone, who say so in the next stage.
+            expect(said, record.proposal.n * kem_possession.ANSWER_SIZE, "an answer per challenge")
+        case _:
+            pass
+
+
 def _check_transport(record: Record, author: int, content: bytes) -> None:
     expect(content, SIZE + PROOF_SIZE, "a transport key with its proof")
-    if any(said[:SIZE] == content[:SIZE] for said in record.rows[Stage.DKG_TRANSPORT]):
+    if content[:SIZE] in record.transports:
         raise MalformedError("the transport key is another's")
     key = record.proposal.group.decode(content[:SIZE])
     cocktail.schnorr_verify(key, possession(record.session, author), content[SIZE:])
@@ -229,7 +312,7 @@ def _check_commit(_record: Record, _author: int, content: bytes) -> None:
 
 
 def _check_reveal(record: Record, author: int, content: bytes) -> None:
-    if commitment_hash(record.session, author, content) != record.rows[Stage.DKG_COMMIT][author - 1]:
+    if commitment_hash(record.session, author, content) != record.said(Stage.DKG_COMMIT)[author - 1].group:
         raise MalformedError("the dealing is not the one that was committed to")
     cocktail.verify_commitment(record.context, Commitment.decode(content, record.proposal.threshold))
 
@@ -255,7 +338,7 @@ _CHECKS = {
     Stage.DKG_CIPHERTEXTS: _check_ciphertexts,
     Stage.DKG_CERTIFY: _check_certify,
 }
-"""What an entry of each stage must be. Whoever logs another one is the culprit."""
+"""What an entry of each stage must be, without what it says of KEM keys. Whoever logs another one is the culprit."""
 
 
 @lru_cache(maxsize=16)
@@ -266,19 +349,27 @@ def _proposal(data: bytes) -> CommitteeProposal:
 @lru_cache(maxsize=16)
 def _outcome(proposal_bytes: bytes, session: bytes, retire_at: int, rows: tuple[Row, ...]) -> Outcome:
     proposal = _proposal(proposal_bytes)
-    dealings = [Commitment.decode(said, proposal.threshold) for said in rows[Stage.DKG_REVEAL]]
-    transports = [said[:SIZE] for said in rows[Stage.DKG_TRANSPORT]]
+    said = {stage: [_cut(proposal, stage, each) for each in rows[stage]] for stage in _stages(proposal.suite)}
+    kems = [each.kem for each in said[Stage.DKG_TRANSPORT]] if has_kem(proposal.suite) else []
+    proofs = [each.kem for stage in (Stage.DKG_COMMIT, Stage.DKG_REVEAL) for each in said[stage]] if kems else []
     # The base protocol signs neither the ciphertexts nor what the key is for.
-    bound = proposal.policy_hash, u64(proposal.period), *rows[Stage.DKG_CIPHERTEXTS]
-    context = Context.of(proposal.group, session, transports)
-    transcript = cocktail.transcript_hash(context, transports, dealings, digest(Tag.DKG_EXT, *bound))
+    bound = proposal.policy_hash, u64(proposal.period), *rows[Stage.DKG_CIPHERTEXTS], *kems, *proofs
+    if has_group(proposal.suite):
+        transports = [each.group[:SIZE] for each in said[Stage.DKG_TRANSPORT]]
+        dealings = [Commitment.decode(each.group, proposal.threshold) for each in said[Stage.DKG_REVEAL]]
+        context = Context.of(proposal.group, session, transports)
+        transcript = cocktail.transcript_hash(context, transports, dealings, digest(Tag.DKG_EXT, *bound))
+        joint = cocktail.joint_commitments(proposal.group, dealings)
+        points = joint[0], second_generator(proposal.hash, joint[0])
+        shares = tuple(cocktail.verification_share(joint, i + 1).encode() for i in range(proposal.n))
+    else:
+        transcript = hashlib.sha512(T(Tag.KEM_TRANSCRIPT, session, *bound)).digest()
+        points, shares = None, kem_names(kems)
+    public = PublicKey(points, read_kems(proposal.suite, proposal.n, b"".join(kems)))
 
-    joint = cocktail.joint_commitments(proposal.group, dealings)
-    gamma = second_generator(proposal.hash, joint[0])
-    signed = [_certificate(said) for said in rows[Stage.DKG_CERTIFY] if said]
+    signed = [_certificate(each) for each in rows[Stage.DKG_CERTIFY] if each]
     certificate = tuple(signature for _, signature, _ in signed)
-    key = CommitteeKey(proposal.hash, joint[0].encode(), gamma.encode(), retire_at, transcript, certificate)
-    shares = tuple(cocktail.verification_share(joint, i + 1).encode() for i in range(proposal.n))
+    key = CommitteeKey(proposal.hash, public.public, public.gamma, retire_at, transcript, certificate)
     held = proposal.members, proposal.threshold, shares
     return Outcome(key, ShareGeneration(key.hash, 0, *held, tuple(acknowledged for _, _, acknowledged in signed)))
 

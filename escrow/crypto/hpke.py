@@ -5,7 +5,6 @@ data: everything a message depends on goes into ``info``. A sealed message is en
 Nothing authenticates the sender. Sources: draft-ietf-hpke-pq; draft-connolly-cfrg-xwing-kem.
 """
 
-import hashlib
 from typing import Final, Protocol, final
 
 from cryptography.exceptions import InvalidTag
@@ -20,12 +19,11 @@ from cryptography.hazmat.primitives.hpke import (
     Suite,
 )
 
+from escrow.crypto.xwing import CIPHERTEXT_SIZE, MLKEM_PUBLIC_SIZE, PUBLIC_SIZE, expand
 from escrow.encoding import expect
 from escrow.errors import MalformedError, Reason, RefusedError
 
-MLKEM_PUBLIC_SIZE: Final = 1184
-PUBLIC_SIZE: Final = MLKEM_PUBLIC_SIZE + 32
-ENC_SIZE: Final = 1120
+ENC_SIZE: Final = CIPHERTEXT_SIZE
 
 _SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 
@@ -73,9 +71,9 @@ class RecipientKey:
     @classmethod
     def from_seed(cls, seed: bytes) -> "RecipientKey":
         """The key of 32 uniform bytes, expanded as the X-Wing draft says (section 5.2)."""
-        expanded = hashlib.shake_256(expect(seed, 32, "an X-Wing seed")).digest(96)
-        mlkem = MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
-        x25519 = X25519PrivateKey.from_private_bytes(expanded[64:])
+        mlkem_seed, x25519_seed = expand(seed)
+        mlkem = MLKEM768PrivateKey.from_seed_bytes(mlkem_seed)
+        x25519 = X25519PrivateKey.from_private_bytes(x25519_seed)
         public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
         return cls(MLKEM768X25519PrivateKey(mlkem, x25519), public)
 

@@ -88,6 +88,19 @@ def interpolate_scalars(shares: Mapping[int, Scalar]) -> Scalar:
     return total
 
 
+def interpolated_at(shares: Mapping[int, Scalar], index: int) -> Scalar:
+    """f(index), from enough shares of f; ``MalformedError`` for an index 0 or too large, or twice the same."""
+    x, total = _coordinate(index), Scalar(0)
+    points = {i: _coordinate(i) for i in shares}
+    for i, value in shares.items():
+        above, below = value, Scalar(1)
+        for other, point in points.items():
+            if other != i:
+                above, below = above * (x - point), below * (points[i] - point)
+        total = total + above * below.invert()
+    return total
+
+
 def interpolate_points(shares: Mapping[int, Point]) -> Point:
     """f(0) times a point, from f(i) times it; the caller knows that they are enough and good."""
     weights = lagrange_at_zero(tuple(shares))

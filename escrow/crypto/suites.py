@@ -1,4 +1,4 @@
-"""Which group a suite calculates in. The numbers are those of labels, committee proposals and policies."""
+"""What a suite calculates with: a group, a KEM key per custodian, or both. Labels and policies carry the number."""
 
 from typing import Final
 
@@ -8,21 +8,37 @@ from escrow.errors import Reason, RefusedError
 
 TDH2_EDWARDS25519: Final = 1
 TDH2_RISTRETTO255: Final = 2
+PQ: Final = 4
 
-SUITES: Final = {"tdh2-ed25519": TDH2_EDWARDS25519, "tdh2-ristretto255": TDH2_RISTRETTO255}
+SUITES: Final = {"tdh2-ed25519": TDH2_EDWARDS25519, "tdh2-ristretto255": TDH2_RISTRETTO255, "pq": PQ}
 """By the name that a policy gives."""
+
+_EDWARDS: Final = frozenset({TDH2_EDWARDS25519})
+_RISTRETTO: Final = frozenset({TDH2_RISTRETTO255})
+_WITH_KEM: Final = frozenset({PQ})
+
+MOST_KEM_KEYS: Final = 40
+"""Custodians of a suite with KEM keys: all keys, 1216 bytes each, stand in one entry of the log."""
+
+
+def has_group(suite: int) -> bool:
+    """Whether the committee of this suite has a key that is a point, and shares that are scalars."""
+    return suite in _EDWARDS | _RISTRETTO
+
+
+def has_kem(suite: int) -> bool:
+    """Whether each custodian of this suite has an X-Wing key of its own."""
+    return suite in _WITH_KEM
 
 
 def group_of(suite: int) -> Group:
     """The group of a suite's keys; ``RefusedError(SUITE_MISMATCH)`` if it has none, or none on this machine."""
-    match suite:
-        case 1:  # TDH2_EDWARDS25519
-            return EDWARDS25519
-        case 2:  # TDH2_RISTRETTO255
-            try:
-                from escrow.crypto.ristretto255 import RISTRETTO255
-            except ModuleNotFoundError:
-                raise RefusedError(Reason.SUITE_MISMATCH, "suite 2 needs the extra 'ristretto'") from None
-            return RISTRETTO255
-        case _:
-            raise RefusedError(Reason.SUITE_MISMATCH, f"suite {suite} has no group")
+    if suite in _EDWARDS:
+        return EDWARDS25519
+    if suite not in _RISTRETTO:
+        raise RefusedError(Reason.SUITE_MISMATCH, f"suite {suite} has no group")
+    try:
+        from escrow.crypto.ristretto255 import RISTRETTO255
+    except ModuleNotFoundError:
+        raise RefusedError(Reason.SUITE_MISMATCH, f"suite {suite} needs the extra 'ristretto'") from None
+    return RISTRETTO255

@@ -15,7 +15,7 @@ from escrow.committee.documents import (
     verify_holders,
     verify_key,
 )
-from escrow.crypto.suites import group_of
+from escrow.committee.parts import PublicKey
 from escrow.errors import Reason, RefusedError
 from escrow.warrant.genesis import Genesis
 
@@ -52,7 +52,8 @@ def check_holders(genesis: Genesis, payload: bytes) -> ShareGeneration:
 
 def context_of(genesis: Genesis, key: CommitteeKey) -> CommitteeContext:
     """What capsules under ``key`` are bound to."""
-    return _context(genesis.policy.suite, key)
+    policy = genesis.policy
+    return _context(policy.suite, policy.n, policy.t, key)
 
 
 @lru_cache(maxsize=256)
@@ -65,6 +66,6 @@ def _checked_key(proposal: CommitteeProposal, retire_at: int, payload: bytes) ->
 
 
 @lru_cache(maxsize=256)
-def _context(suite: int, key: CommitteeKey) -> CommitteeContext:
-    decode = group_of(suite).decode
-    return CommitteeContext(suite, key.hash, decode(key.public), decode(key.gamma))
+def _context(suite: int, n: int, threshold: int, key: CommitteeKey) -> CommitteeContext:
+    public = PublicKey.read(suite, n, key.proposal_hash, key.public)
+    return CommitteeContext(suite, key.hash, threshold, public)

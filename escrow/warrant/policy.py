@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from escrow.crypto.suites import SUITES
+from escrow.crypto.suites import MOST_KEM_KEYS, SUITES, has_kem
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.ids import Epoch, Millis
 from escrow.warrant import dsse, strict
@@ -19,7 +19,7 @@ from escrow.warrant.strict import Bytes32, Count, Length, Name, Number
 
 PAYLOAD_TYPE: Final = "application/vnd.escrow.policy.v1+json"
 
-SchemeName = Literal["tdh2-ed25519", "tdh2-ristretto255"]
+SchemeName = Literal["tdh2-ed25519", "tdh2-ristretto255", "pq"]
 """How a policy names an escrow scheme: the keys of ``SUITES``."""
 
 PAIR: Final = 2
@@ -144,6 +144,8 @@ def parse_policy(payload: bytes) -> Policy:
         raise RefusedError(Reason.SCHEMA_INVALID, "n is the number of custodians, each named once")
     if policy.t > policy.n:
         raise RefusedError(Reason.RANGE_INVALID, "the threshold exceeds the number of custodians")
+    if has_kem(policy.suite) and policy.n > MOST_KEM_KEYS:
+        raise RefusedError(Reason.RANGE_INVALID, f"this scheme has at most {MOST_KEM_KEYS} custodians")
     if any(each.rule == "message" and each.n_max != 1 for each in (policy.reseed.pairs, policy.reseed.groups)):
         raise RefusedError(Reason.RANGE_INVALID, "chains of one message have n_max 1")
     return policy

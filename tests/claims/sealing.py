@@ -31,7 +31,7 @@ def request(committee: Committee, number: int, capsule_: bytes, request_hash: by
 
 
 def share(asked: ShareRequest, x: Scalar, index: int) -> bytes:
-    return SCHEME.share(asked, x, index, coins("proof", index, asked.capsule))
+    return SCHEME.share(asked, Secret(x.encode()), index, coins("proof", index, asked.capsule))
 
 
 def shares(committee: Committee, asked: ShareRequest, *indices: int) -> dict[int, bytes]:

@@ -25,7 +25,7 @@ def test_a_share_holds_for_exactly_what_it_was_made_for(
     census: Census, number: int, seed: bytes, index: int, bit: int, forged: object
 ) -> None:
     asked = request(HELD, number, capsule(HELD, number, seed))
-    x, h = HELD.shares[index], HELD.generation.share_key(EDWARDS25519, index)
+    x, h = HELD.shares[index], HELD.generation.verification_of(index)
     answer = share(asked, x, index)
     SCHEME.verify_share(asked, h, index, answer)
     assert EDWARDS25519.decode(answer[:SIZE]) == x * EDWARDS25519.decode(asked.capsule[SIZE : 2 * SIZE])
@@ -34,7 +34,7 @@ def test_a_share_holds_for_exactly_what_it_was_made_for(
     wrong = [
         (asked, h, index, flip(answer, bit)),
         (asked, h, index % 5 + 1, answer),
-        (asked, HELD.generation.share_key(EDWARDS25519, index % 5 + 1), index, answer),
+        (asked, HELD.generation.verification_of(index % 5 + 1), index, answer),
         (replace(asked, request_hash=coins("another request")), h, index, answer),
         (replace(asked, generation_hash=coins("another generation")), h, index, answer),
         (replace(asked, label=label(HELD, number + 1)), h, index, answer),

@@ -55,7 +55,7 @@ def test_torsion_in_a_capsule_a_share_or_a_dealing_is_refused(
             SCHEME.verify(held.ctx, label(held, number), with_torsion(made, place, torsion))
         assert refused.value.reason is Reason.CAPSULE_INVALID
     with pytest.raises(RefusedError):
-        SCHEME.verify_share(asked, held.generation.share_key(EDWARDS25519, 1), 1, with_torsion(answer, 0, torsion))
+        SCHEME.verify_share(asked, held.generation.verification_of(1), 1, with_torsion(answer, 0, torsion))
     dealt = Commitment((with_torsion(made[SIZE : 2 * SIZE], 0, torsion),), bytes(64), made[SIZE : 2 * SIZE])
     with pytest.raises(EscrowError):
         verify_commitment(Context(EDWARDS25519, bytes(64)), dealt)

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
-from escrow.committee.documents import CommitteeKey, CommitteeProposal
-from escrow.crypto.group import Group, Point, Scalar
+from escrow.committee.documents import CommitteeKey, CommitteeProposal, read_public
+from escrow.committee.parts import PublicKey
+from escrow.crypto.group import Group, Point
 from escrow.encoding import u16
 from escrow.secret import Secret
 from escrow.tags import T, Tag
+
+NO_SHARE: Final = b""
+"""What a custodian answers whose part of a capsule holds nothing, where nobody else could have told before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,30 +23,49 @@ class CommitteeContext:
     """u16"""
     committee_key_hash: bytes
     """32"""
-    public: Point
-    """Y"""
-    gamma: Point
-    """Ḡ, the second generator"""
+    threshold: int
+    key: PublicKey
 
     @classmethod
     def of(cls, proposal: CommitteeProposal, key: CommitteeKey) -> Self:
         """From documents that were verified."""
-        decode = proposal.group.decode
-        return cls(proposal.suite, key.hash, decode(key.public), decode(key.gamma))
+        return cls(proposal.suite, key.hash, proposal.threshold, read_public(key, proposal))
+
+    @property
+    def public(self) -> Point:
+        """Y"""
+        return self._points[0]
+
+    @property
+    def gamma(self) -> Point:
+        """Ḡ, the second generator"""
+        return self._points[1]
 
     @property
     def group(self) -> Group:
         """Where the key lives."""
         return self.public.group
 
+    @property
+    def kems(self) -> tuple[bytes, ...]:
+        """The custodians' X-Wing keys, 1216 bytes each."""
+        return self.key.kems
+
     def encode(self) -> bytes:
-        """``T("ctx", suite u16, committee_key_hash, Y, Ḡ)``."""
-        return T(Tag.CTX, u16(self.suite), self.committee_key_hash, self.public.encode(), self.gamma.encode())
+        """``T("ctx", suite u16, committee_key_hash[, Y, Ḡ])``. The hash is over everything in the key."""
+        points = (point.encode() for point in self.key.points or ())
+        return T(Tag.CTX, u16(self.suite), self.committee_key_hash, *points)
+
+    @property
+    def _points(self) -> tuple[Point, Point]:
+        if self.key.points is None:
+            raise AssertionError("a scheme calculates with what its suite has")
+        return self.key.points
 
 
 @dataclass(frozen=True, slots=True)
 class ShareRequest:
-    """What a share is made for; its proof holds for nothing else."""
+    """What a share is made for."""
 
     ctx: CommitteeContext
     generation_hash: bytes
@@ -64,14 +87,29 @@ class Scheme(Protocol):
         """Check what is checkable without any secret; ``RefusedError(CAPSULE_INVALID)``."""
         ...
 
-    def share(self, request: ShareRequest, x: Scalar, index: int, coins: bytes) -> bytes:
-        """Custodian ``index``'s part of the opening, with a proof; verifies the capsule first. ``coins``: 32 bytes."""
+    def share(self, request: ShareRequest, secret: Secret, index: int, coins: bytes) -> bytes:
+        """Custodian ``index``'s part of the opening, with what proves it; verifies the capsule first.
+
+        ``secret`` is what key generation handed out, ``coins`` 32 bytes. ``NO_SHARE`` where ``verify`` cannot see
+        everything and the custodian finds nothing: one capsule may not keep it from opening others.
+        """
         ...
 
-    def verify_share(self, request: ShareRequest, h: Point, index: int, share: bytes) -> None:
-        """``RefusedError(SHARE_INVALID)`` unless the share is what the holder of h = x·G had to answer."""
+    def verify_share(self, request: ShareRequest, h: bytes, index: int, share: bytes) -> None:
+        """``RefusedError(SHARE_INVALID)`` unless custodian ``index`` had to answer this.
+
+        ``h`` is what the share generation says of it. ``NO_SHARE`` is never valid; whether it is honest is not said.
+        """
+        ...
+
+    def may_abstain(self) -> bool:
+        """Whether ``NO_SHARE`` can be an honest answer to a capsule that verifies."""
         ...
 
     def recover(self, ctx: CommitteeContext, label: bytes, capsule: bytes, shares: Mapping[int, bytes]) -> Secret:
-        """The seed, from threshold shares by index. Checks nothing: garbage in, garbage or ``MalformedError`` out."""
+        """The seed, from threshold shares by index. Garbage in, garbage or ``MalformedError`` out."""
+        ...
+
+    def faults(self, ctx: CommitteeContext, label: bytes, capsule: bytes, shares: Mapping[int, bytes]) -> str:
+        """Where a capsule is malformed of which all these ``shares`` are valid; empty if that cannot be said."""
         ...

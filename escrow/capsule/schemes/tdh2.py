@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple, Self
 
 from escrow.capsule.schemes.base import CommitteeContext, ShareRequest
-from escrow.committee.documents import second_generator
+from escrow.committee.parts import second_generator
 from escrow.crypto import dleq
 from escrow.crypto.group import SIZE, Group, Point, Scalar, hash_to_scalar
 from escrow.crypto.sharing import interpolate_points
@@ -69,28 +69,37 @@ class Tdh2:
         if e != expected:
             raise RefusedError(Reason.CAPSULE_INVALID)
 
-    def share(self, request: ShareRequest, x: Scalar, index: int, coins: bytes) -> bytes:
-        """x·u ‖ proof: 96 bytes."""
+    def share(self, request: ShareRequest, secret: Secret, index: int, coins: bytes) -> bytes:
+        """x·u ‖ proof, 96 bytes; the secret is x."""
         # Without this check the custodian would raise any point to its secret for whoever asks.
         self.verify(request.ctx, request.label, request.capsule)
+        x = Scalar.decode(secret.expose())
         u, part = request.ctx.group.decode_times(_Parts.of(request.capsule).u, x)
         h = u.group.base_mul(x)
         return part.encode() + dleq.prove(x, u, h, part, _statement(request, index), coins)
 
-    def verify_share(self, request: ShareRequest, h: Point, index: int, share: bytes) -> None:
-        """The proof names suite, keys, generation, label, capsule, index and request."""
+    def verify_share(self, request: ShareRequest, h: bytes, index: int, share: bytes) -> None:
+        """The proof names suite, keys, generation, label, capsule, index and request. ``h`` is x·G."""
         try:
             group = request.ctx.group
             part, u = _part(group, share), group.decode(_Parts.of(request.capsule).u)
-            dleq.verify(h, u, part, share[SIZE:], _statement(request, index))
+            dleq.verify(group.decode(h), u, part, share[SIZE:], _statement(request, index))
         except EscrowError as error:
             raise RefusedError(Reason.SHARE_INVALID, f"custodian {index}: {error.detail}") from None
+
+    def may_abstain(self) -> bool:
+        """No: a capsule that verifies has a share for everybody."""
+        return False
 
     def recover(self, ctx: CommitteeContext, label: bytes, capsule: bytes, shares: Mapping[int, bytes]) -> Secret:
         """Interpolates x·u in the exponent."""
         c, u, *_ = _Parts.of(capsule)
         shared = interpolate_points({index: _part(ctx.group, share) for index, share in shares.items()})
         return Secret(_xor(c, _mask(ctx.encode(), label, u, shared)))
+
+    def faults(self, *_: object) -> str:
+        """A capsule has no parts that could be told apart."""
+        return ""
 
 
 def _mask(bound: bytes, label: bytes, u: bytes, shared: Point) -> bytes:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from escrow.capsule.schemes import ShareRequest, scheme_of
 from escrow.crypto.coins import Coins
-from escrow.crypto.group import Scalar
 from escrow.crypto.hpke import Hpke
 from escrow.crypto.sign import SigningKey
 from escrow.encoding import number, u64
@@ -183,13 +182,13 @@ class Releasing:
         request, holding, context = decision.request, decision.holding, decision.context
         if holding.share is None:
             raise AssertionError("a retired period is refused by CUST-1")
-        share, generation, scheme = Scalar.decode(holding.share.expose()), holding.generation, scheme_of(context.suite)
+        generation, scheme = holding.generation, scheme_of(context.suite)
         by_capsule = {item.capsule_id: item for item in request.items}
         shares = []
         for capsule_id in request.capsules:
             item = by_capsule[capsule_id]
             wanted = ShareRequest(context, generation.hash, item.label, item.capsule, request.hash)
-            shares.append(scheme.share(wanted, share, holding.index, coins.take("share", 32)))
+            shares.append(scheme.share(wanted, holding.share, holding.index, coins.take("share", 32)))
         response = ReleaseResponse(holding.index, generation.hash, request.hash, tuple(shares))
         # SPEC CUST-15: a response opens for the recipient alone, and for this warrant, request and custodian.
         info = hpke_info(request.seal_tag, request.hash, self.identity.public, generation.hash)

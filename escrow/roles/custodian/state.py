@@ -37,7 +37,7 @@ ERASING = b"erasing/"
 
 
 class Holding(Struct, frozen=True):
-    """Our part of one committee key. ``share`` is x_i, 32 bytes; None once the period has retired."""
+    """Our part of one committee key. ``share`` is what the scheme opens with; None once the period has retired."""
 
     period: int
     run: int

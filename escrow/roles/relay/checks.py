@@ -26,7 +26,8 @@ from escrow.roles.relay.routes import Roster, Routes, rosters
 
 MOST_ENVELOPE = 80 * 1024
 MOST_ENVELOPES = 4096
-MOST_CAPSULE = 8 * 1024
+MOST_CAPSULE = 64 * 1024
+"""Of the suites with KEM keys and their largest committee; another length than the committee's is refused later."""
 
 CHAIN = b"chain/"
 """label hash -> label and capsule of an open chain."""

@@ -15,7 +15,6 @@ from escrow.capsule.label import Label, label_hash
 from escrow.capsule.receipt import Receipt, sign_frame
 from escrow.capsule.schemes import ShareRequest, scheme_of
 from escrow.capsule.submission import SignedContent
-from escrow.crypto.group import Scalar
 from escrow.e2ee.content import Text, encode_content
 from escrow.errors import EscrowError
 from escrow.ids import Party
@@ -66,8 +65,7 @@ async def collude(stage: Stage, custodians: list[str], kept: Kept) -> str:
             raise AssertionError("a custodian holds a share")
         generation, context = holding.generation, context_of(stage.genesis, holding.key)
         wanted = ShareRequest(context, generation.hash, kept.label, kept.capsule, bytes(32))
-        x = Scalar.decode(holding.share.expose())
-        shares[holding.index] = scheme_of(label.suite).share(wanted, x, holding.index, bytes(32))
+        shares[holding.index] = scheme_of(label.suite).share(wanted, holding.share, holding.index, bytes(32))
     if generation is None or context is None:
         raise AssertionError("somebody colludes")
     wanted = ShareRequest(context, generation.hash, kept.label, kept.capsule, bytes(32))

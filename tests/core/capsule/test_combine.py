@@ -15,7 +15,7 @@ from escrow.crypto.group import Scalar, hash_to_scalar
 from escrow.errors import DeviationError, EscrowError, MalformedError, Reason, RefusedError
 from escrow.secret import Secret
 from escrow.tags import Tag
-from tests.core.capsule.vault import SCHEME, answers, asked, committee, flip, label
+from tests.core.capsule.vault import SCHEME, answers, asked, committee, flip, label, moved
 
 CTX, GENERATION, HELD = committee()
 LABEL, SEED = label(), Secret(b"\x42" * 32)
@@ -44,7 +44,7 @@ garbage = st.one_of(
     st.binary(max_size=120),
     st.binary(min_size=SHARE_SIZE, max_size=SHARE_SIZE),
     st.builds(lambda i, at, by: flip(GOOD[i], at, by), st.integers(1, 5), st.integers(0, 95), st.integers(1, 255)),
-    st.integers(1, 5).map(lambda i: SCHEME.share(REQUEST, HELD[i] + Scalar(1), i, bytes(32))),
+    st.integers(1, 5).map(lambda i: SCHEME.share(REQUEST, moved(HELD[i]), i, bytes(32))),
 )
 
 

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from escrow.capsule.label import Label
 from escrow.capsule.schemes import CommitteeContext, ShareRequest, scheme_of
 from escrow.committee.documents import ShareGeneration
-from escrow.crypto.group import Scalar
 from escrow.secret import Secret
-from tests.core.committee.council import documents, settled, shares
+from tests.core.committee.council import documents, secrets, settled
 
 SCHEME = scheme_of(1)
 REQUEST_HASH = b"\x77" * 32
@@ -38,10 +37,10 @@ labels = st.builds(
 @cache
 def committee(
     n: int = 5, t: int = 3, seed: int = 0, suite: int = 1
-) -> tuple[CommitteeContext, ShareGeneration, dict[int, Scalar]]:
+) -> tuple[CommitteeContext, ShareGeneration, dict[int, Secret]]:
     council = settled(n, t, seed, suite)
     key, generation = documents(council)
-    return CommitteeContext.of(council.proposal, key), generation, shares(council)
+    return CommitteeContext.of(council.proposal, key), generation, secrets(council)
 
 
 def label(epoch: int = 7, suite: int = 1) -> bytes:
@@ -61,3 +60,8 @@ def answers(request: ShareRequest, seed: int = 0) -> dict[int, bytes]:
 
 def flip(data: bytes, at: int, by: int) -> bytes:
     return data[:at] + bytes([data[at] ^ by]) + data[at + 1 :]
+
+
+def moved(secret: Secret) -> Secret:
+    """Another secret of the same form."""
+    return Secret(flip(secret.expose(), 0, 1))

@@ -14,6 +14,7 @@ from escrow.crypto.group import Point, Scalar
 from escrow.crypto.sharing import interpolate_scalars
 from escrow.crypto.sign import SigningKey
 from escrow.crypto.suites import group_of
+from escrow.secret import Secret
 
 RETIRE_AT = 1_000_000
 Tamper = Callable[["Council", int, Output], Iterable[Output]]
@@ -135,6 +136,10 @@ def documents(council: Council) -> tuple[CommitteeKey, ShareGeneration]:
 
 def shares(council: Council) -> dict[int, Scalar]:
     return {i: Scalar.decode(end.share.expose()) for i, end in council.finished().items()}
+
+
+def secrets(council: Council) -> dict[int, Secret]:
+    return {i: end.share for i, end in council.finished().items()}
 
 
 def interpolated(some: dict[int, Scalar], suite: int = 1) -> Point:

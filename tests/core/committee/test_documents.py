@@ -11,10 +11,10 @@ from escrow.committee.documents import (
     CommitteeKey,
     CommitteeProposal,
     ShareGeneration,
-    second_generator,
     verify_generation,
     verify_key,
 )
+from escrow.committee.parts import second_generator
 from escrow.crypto.edwards25519 import EDWARDS25519
 from escrow.crypto.group import Scalar
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError

@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from escrow.crypto.hpke import ENC_SIZE, PUBLIC_SIZE, Hpke, RecipientKey, SystemHpke
+from escrow.crypto.hpke import ENC_SIZE, Hpke, RecipientKey, SystemHpke
 from escrow.crypto.hpke_seeded import SeededHpke
+from escrow.crypto.xwing import PUBLIC_SIZE
 from escrow.errors import MalformedError, Reason, RefusedError
 from tests.core.crypto.draws import flip
 

@@ -169,7 +169,7 @@ REFUSALS: dict[str, tuple[Callable[[Scene], Submission], str]] = {
     "a cut label": (lambda at: sent(at.letter(), label=at.letter().label[:-1]), "MALFORMED"),
     "a cut body": (lambda at: sent(at.letter(), body=b"body"), "MALFORMED"),
     "a huge body": (lambda at: sent(at.letter(), body=bytes(70_000)), "TOO_LARGE"),
-    "a huge capsule": (lambda at: sent(at.letter(), capsule=bytes(9_000)), "TOO_LARGE"),
+    "a huge capsule": (lambda at: sent(at.letter(), capsule=bytes(70_000)), "TOO_LARGE"),
     "a huge envelope": (lambda at: sent(at.letter(), envelopes=(DeviceEnvelope(at.bob.account, 1, bytes(90_000)),)),
                         "TOO_LARGE"),
     "two envelopes for one device": (lambda at: sent(at.letter(), envelopes=at.letter().envelopes * 2), "MALFORMED"),

@@ -16,7 +16,8 @@ from escrow.capsule.header import ContentClass, Header, cap_hash
 from escrow.capsule.label import Label, label_hash
 from escrow.capsule.schemes import scheme_of
 from escrow.capsule.submission import SignedContent
-from escrow.committee.documents import CommitteeKey, ShareGeneration, second_generator
+from escrow.committee.documents import CommitteeKey, ShareGeneration
+from escrow.committee.parts import second_generator
 from escrow.crypto.edwards25519 import EDWARDS25519
 from escrow.crypto.sharing import random_polynomial
 from escrow.crypto.sign import SigningKey
