@@ -63,6 +63,7 @@ class Tag(Enum):
     HEDGE_OUT = "hedge-out"
     HEDGE_NEXT = "hedge-next"
     SEED = "seed"
+    HYBRID = "hybrid"
     MESSAGE_KEY = "mk"
     CHAIN_KEY = "ck"
     BODY_KEY = "key"

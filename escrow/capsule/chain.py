@@ -6,7 +6,9 @@ derived with HKDF-SHA-256; each derivation names the label, so that a key belong
 """
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Final
 
 from msgspec import Struct
 
@@ -14,6 +16,11 @@ from escrow.crypto.kdf import hkdf_expand, hkdf_extract, hmac_each, hmac_sha256
 from escrow.encoding import u32, u64
 from escrow.secret import Secret
 from escrow.tags import T, Tag
+
+SEED_SIZE: Final = 32
+"""Of one seed. A scheme of two parts has two, side by side, and neither says anything about the other."""
+
+_PURPOSES: Final = {1: (b"seed",), 2: (b"seed-a", b"seed-c")}
 
 _ONCE = b"\x01"
 """HKDF-Expand to 32 bytes is one HMAC over the info and a counter of 1."""
@@ -28,6 +35,23 @@ def use_hedge(hedge: Secret, purpose: bytes) -> tuple[Secret, Secret]:
 def new_seed(hedged: Secret, random: bytes, label: bytes) -> Secret:
     """The seed of a new chain, from 32 random bytes and a use of the hedge."""
     return Secret(hkdf_extract(random, T(Tag.SEED, hedged.expose(), label)))
+
+
+def new_seeds(hedge: Secret, randoms: Sequence[bytes], label: bytes) -> tuple[Secret, Secret]:
+    """(A seed for each of the one or two ``randoms``, 32 bytes each, side by side; the next hedge)."""
+    seeds = b""
+    for purpose, random in zip(_PURPOSES[len(randoms)], randoms, strict=True):
+        hedged, hedge = use_hedge(hedge, purpose)
+        seeds += new_seed(hedged, random, label).expose()
+    return Secret(seeds), hedge
+
+
+def first_chain_key(seed: Secret, label_hash: bytes) -> Secret:
+    """The chain key at index 0: the seed, or what two seeds give and neither of them alone."""
+    raw = seed.expose()
+    if len(raw) == SEED_SIZE:
+        return seed
+    return Secret(hkdf_extract(b"", T(Tag.HYBRID, label_hash, raw[:SEED_SIZE], raw[SEED_SIZE:])))
 
 
 def message_id(hedged: Secret, random: bytes, plaintext: bytes) -> bytes:

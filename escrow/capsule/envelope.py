@@ -35,7 +35,7 @@ class EnvelopeContent:
     genesis: bytes | None = field(repr=False)  # it holds the conversation secret
 
     def encode(self) -> bytes:
-        """``T("env", mode u8, label_hash, cap_hash, index u32, body_id, seed 0|32, [genesis])``."""
+        """``T("env", mode u8, label_hash, cap_hash, index u32, body_id, seed 0|32|64, [genesis])``."""
         seed = self.seed.expose() if self.seed else b""
         optional = [] if self.genesis is None else [self.genesis]
         return T(
@@ -55,7 +55,7 @@ class EnvelopeContent:
         mode, label, cap, index, body, seed, *genesis = fields(
             Tag.ENVELOPE, data, 1, 32, 32, 4, 32, None, None, optional=1
         )
-        if len(seed) != (32 if number(index) == 0 else 0):
+        if len(seed) not in ((32, 64) if number(index) == 0 else (0,)):
             raise MalformedError("a seed where none belongs, or none where one does")
         if genesis and number(index):
             raise MalformedError("a conversation travels at the start of a chain only")

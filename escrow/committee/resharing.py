@@ -331,6 +331,8 @@ class Resharing(msgspec.Struct, frozen=True):
             if self.matter(dealer, author, dealing).upheld(dispute.evidence, dealing.hash_for(author)):
                 return self._exclude(Reason.DEALING_INVALID, dealer)
             return self._abort(Reason.DISPUTE_INVALID, author)
+        if dispute.ground is Ground.UNPROVEN:
+            raise MalformedError("a handover has no KEM keys")
         expect(dispute.evidence, 0, "the evidence of what is missing")
         settled = any(answer[:2] == (author, dealer) for answer in self.answers)
         if settled or (author, dealer) in self.complaints:

@@ -9,13 +9,21 @@ from escrow.errors import Reason, RefusedError
 TDH2_EDWARDS25519: Final = 1
 TDH2_RISTRETTO255: Final = 2
 PQ: Final = 4
+HYBRID_EDWARDS25519: Final = 5
+HYBRID_RISTRETTO255: Final = 6
 
-SUITES: Final = {"tdh2-ed25519": TDH2_EDWARDS25519, "tdh2-ristretto255": TDH2_RISTRETTO255, "pq": PQ}
+SUITES: Final = {
+    "tdh2-ed25519": TDH2_EDWARDS25519,
+    "tdh2-ristretto255": TDH2_RISTRETTO255,
+    "pq": PQ,
+    "hybrid-ed25519": HYBRID_EDWARDS25519,
+    "hybrid-ristretto255": HYBRID_RISTRETTO255,
+}
 """By the name that a policy gives."""
 
-_EDWARDS: Final = frozenset({TDH2_EDWARDS25519})
-_RISTRETTO: Final = frozenset({TDH2_RISTRETTO255})
-_WITH_KEM: Final = frozenset({PQ})
+_EDWARDS: Final = frozenset({TDH2_EDWARDS25519, HYBRID_EDWARDS25519})
+_RISTRETTO: Final = frozenset({TDH2_RISTRETTO255, HYBRID_RISTRETTO255})
+_WITH_KEM: Final = frozenset({PQ, HYBRID_EDWARDS25519, HYBRID_RISTRETTO255})
 
 MOST_KEM_KEYS: Final = 40
 """Custodians of a suite with KEM keys: all keys, 1216 bytes each, stand in one entry of the log."""

@@ -19,7 +19,7 @@ from escrow.warrant.strict import Bytes32, Count, Length, Name, Number
 
 PAYLOAD_TYPE: Final = "application/vnd.escrow.policy.v1+json"
 
-SchemeName = Literal["tdh2-ed25519", "tdh2-ristretto255", "pq"]
+SchemeName = Literal["tdh2-ed25519", "tdh2-ristretto255", "pq", "hybrid-ed25519", "hybrid-ristretto255"]
 """How a policy names an escrow scheme: the keys of ``SUITES``."""
 
 PAIR: Final = 2

@@ -1,12 +1,16 @@
 """The laboratory's verbs. Heavy imports wait until a verb runs."""
 
 from pathlib import Path
+from typing import cast
 
 import click
 
 from escrow.cli import BANNER
 from escrow.crypto.suites import SUITES
 from escrow.warrant.policy import SchemeName
+
+_SHORT = {"tdh2": "tdh2-ed25519", "hybrid": "hybrid-ed25519"}
+"""For whom the group does not matter."""
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -25,7 +29,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option(
     "--scheme",
-    type=click.Choice(list(SUITES)),
+    type=click.Choice([*SUITES, *_SHORT]),
     default="tdh2-ed25519",
     show_default=True,
     help="How the committee holds what it can open.",
@@ -44,7 +48,7 @@ def demo(
     start: int | None,
     end: int | None,
     *,
-    scheme: SchemeName,
+    scheme: str,
     seed: int,
     as_json: bool,
     keep: Path | None,
@@ -57,7 +61,8 @@ def demo(
     from escrow_lab.demo.run import Options, run
 
     click.echo(BANNER, err=True)
-    return run(Options(trace, chat, texts, limit, target, start, end, scheme, seed, as_json, keep))
+    named = cast("SchemeName", _SHORT.get(scheme, scheme))
+    return run(Options(trace, chat, texts, limit, target, start, end, named, seed, as_json, keep))
 
 
 @click.group()

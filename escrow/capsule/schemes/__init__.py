@@ -4,14 +4,27 @@ from collections.abc import Mapping
 from typing import Final
 
 from escrow.capsule.schemes.base import CommitteeContext, Scheme, ShareRequest
+from escrow.capsule.schemes.hybrid import Hybrid
 from escrow.capsule.schemes.pq import Pq
 from escrow.capsule.schemes.tdh2 import Tdh2
-from escrow.crypto.suites import PQ, TDH2_EDWARDS25519, TDH2_RISTRETTO255
+from escrow.crypto.suites import (
+    HYBRID_EDWARDS25519,
+    HYBRID_RISTRETTO255,
+    PQ,
+    TDH2_EDWARDS25519,
+    TDH2_RISTRETTO255,
+)
 from escrow.errors import Reason, RefusedError
 
 __all__ = ["CommitteeContext", "Scheme", "ShareRequest", "scheme_of"]
 
-_SCHEMES: Final[Mapping[int, Scheme]] = {TDH2_EDWARDS25519: Tdh2(), TDH2_RISTRETTO255: Tdh2(), PQ: Pq()}
+_SCHEMES: Final[Mapping[int, Scheme]] = {
+    TDH2_EDWARDS25519: Tdh2(),
+    TDH2_RISTRETTO255: Tdh2(),
+    PQ: Pq(),
+    HYBRID_EDWARDS25519: Hybrid(),
+    HYBRID_RISTRETTO255: Hybrid(),
+}
 """By the number that labels, proposals and policies carry."""
 
 

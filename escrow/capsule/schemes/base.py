@@ -79,8 +79,11 @@ class ShareRequest:
 class Scheme(Protocol):
     """Deterministic: a capsule is a function of (ctx, label, seed). So whoever has the seed can check it."""
 
+    seed_size: int
+    """Bytes of a seed: 32, or 64 for a scheme of two parts."""
+
     def encapsulate(self, ctx: CommitteeContext, label: bytes, seed: Secret) -> bytes:
-        """The capsule that holds the 32-byte ``seed`` under ``label``."""
+        """The capsule that holds ``seed`` under ``label``; ``MalformedError`` for a seed of another size."""
         ...
 
     def verify(self, ctx: CommitteeContext, label: bytes, capsule: bytes) -> None:

@@ -58,6 +58,7 @@ class Pq:
     """The scheme of suite 4; see ``base.Scheme``."""
 
     __slots__ = ()
+    seed_size = MASKED_SIZE
 
     def encapsulate(self, ctx: CommitteeContext, label: bytes, seed: Secret) -> bytes:
         """32 + 1232·n bytes, always the same for the same arguments. Raises ``SUITE_MISMATCH`` without the extra."""

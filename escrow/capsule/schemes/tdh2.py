@@ -46,6 +46,7 @@ class Tdh2:
     """The scheme of suites 1 and 2; see ``base.Scheme``."""
 
     __slots__ = ()
+    seed_size = SIZE
 
     def encapsulate(self, ctx: CommitteeContext, label: bytes, seed: Secret) -> bytes:
         """160 bytes, always the same for the same arguments."""

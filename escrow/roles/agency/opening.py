@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from escrow.capsule.body import body_id, open_body
-from escrow.capsule.chain import message_key, next_chain_key
+from escrow.capsule.chain import first_chain_key, message_key, next_chain_key
 from escrow.capsule.combine import open_capsule
 from escrow.capsule.receipt import Receipt
 from escrow.capsule.schemes import CommitteeContext, ShareRequest
@@ -68,7 +68,7 @@ def open_items(
 
 def _open(item: Item, seed: Secret) -> OpenedItem:
     label_hash, _ = item.capsule_id
-    key = seed
+    key = first_chain_key(seed, label_hash)
     for index in range(item.header.index):
         key = next_chain_key(key, label_hash, index)
     try:

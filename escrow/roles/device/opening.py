@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import msgspec
 
-from escrow.capsule.chain import new_seed, use_hedge
+from escrow.capsule.chain import SEED_SIZE, first_chain_key, new_seeds
 from escrow.capsule.header import cap_hash
 from escrow.capsule.label import Label, label_hash
 from escrow.capsule.schemes import scheme_of
@@ -64,17 +64,18 @@ def route_key(tag: bytes, version: int) -> bytes:
 
 def begin_chain(
     genesis: Genesis, me: Me, terms: Label, key: CommitteeKey, audience: bytes, coins: Coins
-) -> tuple[Me, SendingChain, bytes]:
-    """A new chain on these terms, whose first key is its seed; its capsule; and this device, its hedge used once.
+) -> tuple[Me, SendingChain, bytes, Secret]:
+    """This device, its hedge used; a new chain on these terms; its capsule; and its seed, which is kept nowhere.
 
     Raises ``RefusedError(CAPSULE_SELF_CHECK)`` if what was made does not verify.
     """
     label = replace(terms, chain_id=coins.take("chain-id", 16), chain_no=me.chains).encode()
-    hedged, hedge = use_hedge(me.hedge, b"seed")
-    seed = new_seed(hedged, coins.take("seed", 32), label)
-    capsule = _capsule(genesis, key, label, seed)
-    chain = SendingChain(label, label_hash(label), cap_hash(terms.suite, capsule), audience, seed, 0)
-    return msgspec.structs.replace(me, hedge=hedge, chains=me.chains + 1), chain, capsule
+    seeds = scheme_of(terms.suite).seed_size // SEED_SIZE
+    seed, hedge = new_seeds(me.hedge, [coins.take("seed", SEED_SIZE) for _ in range(seeds)], label)
+    capsule, named = _capsule(genesis, key, label, seed), label_hash(label)
+    first = first_chain_key(seed, named)
+    chain = SendingChain(label, named, cap_hash(terms.suite, capsule), audience, first, 0)
+    return msgspec.structs.replace(me, hedge=hedge, chains=me.chains + 1), chain, capsule, seed
 
 
 def _capsule(genesis: Genesis, key: CommitteeKey, label: bytes, seed: Secret) -> bytes:

@@ -7,6 +7,7 @@ a group, because the pinned chain and the device's signature say whose it is.
 from dataclasses import dataclass
 
 from escrow.capsule.body import open_body
+from escrow.capsule.chain import first_chain_key
 from escrow.capsule.envelope import EnvelopeContent
 from escrow.capsule.header import ContentClass
 from escrow.capsule.schemes import scheme_of
@@ -99,8 +100,9 @@ class Reader:
         self._check_capsule(item, key, content.seed)
         if has_begun(draft, label):
             raise RefusedError(Reason.INDEX_REUSED)
+        first = first_chain_key(content.seed, checked.signed.label_hash)
         names = checked.signed.label_hash, checked.signed.cap_hash, version.id, version.version
-        return Place(held, version, ReceivingChain(*names, label.n_max, content.seed, 0))
+        return Place(held, version, ReceivingChain(*names, label.n_max, first, 0))
 
     def _go_on(self, draft: Draft, checked: Checked, content: EnvelopeContent | None) -> Place:
         """The chain that this item is a later message of, as its first message has pinned it."""
@@ -178,8 +180,9 @@ class Reader:
     def _check_capsule(self, item: EscrowDelivery, key: CommitteeKey, seed: Secret) -> None:
         """Make the capsule again from the seed: what the custodians could open is what we were sent, byte for byte."""
         # SPEC RCV-8: a capsule that the seed does not give is refused.
-        again = scheme_of(self.genesis.policy.suite).encapsulate(context_of(self.genesis, key), item.label, seed)
-        if again != item.capsule:
+        scheme, context = scheme_of(self.genesis.policy.suite), context_of(self.genesis, key)
+        fits = len(seed.expose()) == scheme.seed_size
+        if not fits or scheme.encapsulate(context, item.label, seed) != item.capsule:
             raise RefusedError(Reason.CAPSULE_MISMATCH)
 
     def _check_time(self, checked: Checked, held: Held) -> None:

@@ -141,6 +141,7 @@ class Sender:
         held = self._held(draft, letter)
         terms = terms_of(draft, self.genesis, letter.me, held.conversation, key, letter.now)
         chain, opening, me = open_chain(draft, held.conversation.id), (b"", b""), letter.me
+        seed: Secret | None = None
         if again:
             # No seed is sent twice; and since somebody cannot follow the open chain, the next message begins another.
             chain, terms = None, dataclasses.replace(terms, n_max=1)
@@ -148,11 +149,11 @@ class Sender:
         if group and not (goes_on and len(letter.members) > PAIR):
             sessions = sessions_with(draft, self.genesis, letter.targets, mode, letter.now)
         if chain is None or not goes_on:
-            me, chain, capsule = begin_chain(self.genesis, me, terms, key, audience, letter.coins)
+            me, chain, capsule, seed = begin_chain(self.genesis, me, terms, key, audience, letter.coins)
             opening = chain.label, capsule
         body = _body(draft, me, chain, letter)
         says = EnvelopeContent(ESCROW, chain.label_hash, chain.cap_hash, chain.index, body_id(body), None, None)
-        envelopes = tuple(_envelope(draft, each, _said(says, chain.key, held, each), letter) for each in sessions)
+        envelopes = tuple(_envelope(draft, each, _said(says, seed, held, each), letter) for each in sessions)
         root = env_root([(each.account, each.device, each.envelope) for each in envelopes])
         signed = SignedContent(chain.label_hash, chain.cap_hash, chain.index, body_id(body), root)
         signature = signed.sign(me.keys.signing_key)
@@ -172,7 +173,7 @@ def _body(draft: Draft, me: Me, chain: SendingChain, letter: Letter) -> bytes:
     return seal_body(chain.message_key, header, padded)
 
 
-def _said(says: EnvelopeContent, seed: Secret, held: Held, session: Session) -> bytes:
+def _said(says: EnvelopeContent, seed: Secret | None, held: Held, session: Session) -> bytes:
     """What a device is told with a message: with a chain's first the seed, and the roster if it may not have it."""
     if says.index:
         return says.encode()

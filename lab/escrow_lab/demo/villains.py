@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from escrow.capsule.body import body_id, seal_body
-from escrow.capsule.chain import message_key
+from escrow.capsule.chain import first_chain_key, message_key
 from escrow.capsule.combine import open_capsule
 from escrow.capsule.envelope import env_path, env_root
 from escrow.capsule.header import ContentClass, Header, cap_hash
@@ -119,7 +119,7 @@ class Forgery:
         header = Header(
             named, cap_hash(Label.decode(item.label).suite, item.capsule), 0, bytes(16), ContentClass.CONTENT
         )
-        body = seal_body(message_key(seed, named, 0), header, encode_content(Text(text)))
+        body = seal_body(message_key(first_chain_key(seed, named), named, 0), header, encode_content(Text(text)))
         return cls(item.label, item.capsule, body, item.device_sig)
 
 

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escrow.capsule.body import MOST, Body, body_id, open_body, seal_body
-from escrow.capsule.chain import advance, body_keys, message_id, message_key, new_seed, next_chain_key, use_hedge
+from escrow.capsule.chain import (
+    advance,
+    body_keys,
+    first_chain_key,
+    message_id,
+    message_key,
+    new_seed,
+    new_seeds,
+    next_chain_key,
+    use_hedge,
+)
 from escrow.capsule.header import ContentClass, Header
 from escrow.crypto import aead
 from escrow.crypto.kdf import hkdf_expand
@@ -43,6 +53,25 @@ def test_a_stuck_generator_does_not_repeat_a_seed_within_one_state() -> None:
         used, _, hedge = keys_of(hedge, bytes(32), b"label", b"same")
         seen.add(used)
     assert len(seen) == 50
+
+
+@given(hashes, hashes, st.binary(max_size=40))
+def test_one_seed_is_made_as_ever_and_two_are_made_apart(one: bytes, other: bytes, label: bytes) -> None:
+    used, following = use_hedge(HEDGE, b"seed")
+    assert new_seeds(HEDGE, [one], label) == (new_seed(used, one, label), following)
+    first, after = use_hedge(HEDGE, b"seed-a")
+    second, last = use_hedge(after, b"seed-c")
+    made = new_seed(first, one, label).expose() + new_seed(second, other, label).expose()
+    assert new_seeds(HEDGE, [one, other], label) == (Secret(made), last)
+
+
+@given(hashes, hashes, hashes)
+def test_a_chain_begins_with_its_seed_or_with_what_two_seeds_give(one: bytes, other: bytes, named: bytes) -> None:
+    assert first_chain_key(Secret(one), named) == Secret(one)
+    both = first_chain_key(Secret(one + other), named).expose()
+    swapped = [] if one == other else [one + one, other + one, other + other]
+    assert both not in {one, other, *(first_chain_key(Secret(seed), named).expose() for seed in swapped)}
+    assert both != first_chain_key(Secret(one + other), bytes(byte ^ 1 for byte in named)).expose()
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40), st.booleans())

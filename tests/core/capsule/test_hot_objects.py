@@ -90,7 +90,9 @@ def test_hashes_name_one_thing(one: Label, other: Label) -> None:
 
 @given(first)
 def test_a_seed_travels_with_index_zero_and_no_other(content: EnvelopeContent) -> None:
-    for wrong in (replace(content, seed=None), replace(content, index=1)):
+    assert EnvelopeContent.decode(replace(content, seed=Secret(bytes(64))).encode()).seed == Secret(bytes(64))
+    sizes = [replace(content, seed=Secret(bytes(size))) for size in (1, 31, 33, 63, 65, 96)]
+    for wrong in (replace(content, seed=None), replace(content, index=1), *sizes):
         with pytest.raises(MalformedError):
             EnvelopeContent.decode(wrong.encode())
 

@@ -24,6 +24,7 @@ from escrow.roles.device.signers import signer
 from escrow.roles.device.state import ESCROW, PLAIN
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Todo
+from escrow.secret import Secret
 from escrow.tags import T, Tag
 from escrow.world.loop import complete
 from tests.core.roles.phones import BY_HAND, Lie, Phones, flipped, friends, phones
@@ -140,6 +141,7 @@ AFTER_OPENING = [
     (Lie(receipt={"ingest_time": 0}), "EPOCH_STALE", RELAY),
     # 8: the capsule
     (Lie(capsule_seed=b"another seed, of 32 bytes length"), "CAPSULE_MISMATCH", SENDER),
+    (Lie(content={"seed": Secret(bytes(64))}), "CAPSULE_MISMATCH", SENDER),
     (Lie(header={"index": 1}, content={"seed": None}), "INDEX_RANGE", NOBODY),
     # 9: the body
     (other_body(commitment=bytes(32)), "COMMITMENT_MISMATCH", SENDER),
