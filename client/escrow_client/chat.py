@@ -169,6 +169,23 @@ def save(number: int, target: Path, folder: Path, keys: "Keys", *, as_json: bool
 
 
 @chat.command()
+@click.argument("choice", type=click.Choice(("on", "off")))
+@profile_option
+@key_options()
+def receipts(choice: str, folder: Path, keys: "Keys") -> None:
+    """Tell those who write to you when their messages were shown here, or do not. At first you do.
+
+    What was shown before is not affected. Your devices choose one by one.
+    """
+
+    async def command() -> None:
+        async with opened(folder, keys) as messenger:
+            await messenger.send_receipts(on=choice == "on")
+
+    run(command)
+
+
+@chat.command()
 @profile_option
 @key_options()
 @json_option
@@ -197,6 +214,13 @@ def status(folder: Path, keys: "Keys", *, as_json: bool) -> None:
     )
     for conversation in now.conversations:
         describe(out, conversation)
+    habit = "senders are told what is shown here" if now.receipts else "nobody is told what is shown here"
+    out.data(
+        "receipts",
+        f"  {now.delivered} of {now.accepted} sent were shown at another end; {habit}",
+        delivered=now.delivered,
+        on=now.receipts,
+    )
     for alarm in now.alarms:
         out.data(
             "alarm",

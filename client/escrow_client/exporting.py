@@ -54,5 +54,6 @@ def facts(one: "Told") -> dict[str, Any]:
         "text": "" if file else one.content.text,
         "file": file,
         "state": one.state,
+        "delivered": list(one.delivered),
         "direction": "sent" if one.sent else "received",
     }

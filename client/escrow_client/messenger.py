@@ -28,6 +28,7 @@ from escrow.roles.device.commands import (
     Safety,
     Send,
     SendFile,
+    SendReceipts,
     Status,
     Sync,
     Watched,
@@ -95,7 +96,9 @@ class Messenger:
             stack.push_async_callback(store.close)
             line = Line()
             stack.push_async_callback(line.close)
-            node = deployment.node(Party(f"device/{profile.name}"), Device(deployment.genesis), store, line)
+            node = deployment.node(
+                Party(f"device/{profile.name}"), Device(deployment.genesis, receipts=True), store, line
+            )
             messenger = cls(node, deployment, profile, line)
             try:
                 status = await messenger.status()
@@ -243,6 +246,10 @@ class Messenger:
     async def inbox(self, start: int = 0) -> Inbox:
         """Messages that passed every check, from number ``start`` on."""
         return cast(Inbox, await self.node.ask(self.node.party, GetInbox(start)))
+
+    async def send_receipts(self, *, on: bool) -> None:
+        """Tell senders from now on what was shown here, or do not."""
+        await self._command(SendReceipts(on))
 
     async def history(self, peer: str = "") -> History:
         """What was sent and shown in all conversations, or with ``peer``: a name, an account id, or a ``#group``."""

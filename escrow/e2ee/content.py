@@ -113,15 +113,40 @@ class Retry(Struct, frozen=True, tag="retry"):
         return cls(of, name, _ORIGINALS[kind].decode(said))
 
 
-Content = Original | NeedRetry | Retry
+class Delivered(Struct, frozen=True, tag="delivered"):
+    """A device has shown the messages with these ids, 1 to 256, none twice: of 32 bytes, or of 16 without escrow."""
+
+    KIND: ClassVar[int] = 19
+    MOST: ClassVar[int] = 256
+    text: ClassVar[str] = ""
+    ids: tuple[bytes, ...]
+
+    def encode(self) -> bytes:
+        """size u8 ‖ the ids, one after the other."""
+        return u8(len(self.ids[0]) if self.ids else 0) + b"".join(self.ids)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Undo ``encode`` or raise ``MalformedError``."""
+        size = number(data[:1])
+        if size not in (16, 32):
+            raise MalformedError("ids of messages have 16 or 32 bytes")
+        ids = tuple(data[place : place + size] for place in range(1, len(data), size))
+        if (len(data) - 1) % size or not 0 < len(set(ids)) == len(ids) <= cls.MOST:
+            raise MalformedError("not a list of messages")
+        return cls(ids)
+
+
+Content = Original | NeedRetry | Retry | Delivered
 """The content of one message."""
 
-_KINDS: Final[dict[bytes, type[Content]]] = {u8(kind.KIND): kind for kind in (Text, File, NewRoster, NeedRetry, Retry)}
+_ALL: Final = (Text, File, NewRoster, NeedRetry, Retry, Delivered)
+_KINDS: Final[dict[bytes, type[Content]]] = {u8(kind.KIND): kind for kind in _ALL}
 
 
 def is_control(content: Content) -> bool:
     """Whether devices say it to each other and no screen shows it."""
-    return isinstance(content, NewRoster | NeedRetry)
+    return isinstance(content, NewRoster | NeedRetry | Delivered)
 
 
 def class_of(content: Content) -> ContentClass:
@@ -133,7 +158,7 @@ def class_of(content: Content) -> ContentClass:
 
 def is_automatic(content: object) -> bool:
     """Whether a device says it by itself: nobody has asked for it and nobody waits for its outcome."""
-    return isinstance(content, NeedRetry | Retry)
+    return isinstance(content, NeedRetry | Retry | Delivered)
 
 
 def check_size(content: Original) -> None:

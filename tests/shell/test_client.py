@@ -79,6 +79,22 @@ def test_both_ends_look_for_their_receipts_once_the_promised_time_is_over(user: 
     assert lookups()[before:] == ["OK", "OK"]
 
 
+def test_a_sender_hears_what_was_shown_unless_the_reader_does_not_want_it(user: MakeUser) -> None:
+    alice, bob = user("alice"), user("bob")
+    for text, choice in (("seen", "on"), ("kept quiet", "off")):
+        assert bob.chat("receipts", choice).code == 0
+        alice.chat("send", bob.name, text, "--escrow")
+        received = bob.chat("recv", "--json")
+        assert received.only("message")[0]["text"] == text
+        assert received.only("outcome") == [], "nobody has to know"
+        assert alice.chat("recv", "--json").rows == []
+        assert bob.chat("status", "--json").only("receipts")[0]["on"] == (choice == "on")
+    assert alice.chat("status", "--json").only("receipts")[0]["delivered"] == 1
+    exported = {line["text"]: (line["state"], line["delivered"]) for line in alice.chat("export").rows}
+    assert exported == {"seen": ("delivered", [bob.name]), "kept quiet": ("accepted", [])}
+    assert "1 of 2 sent were shown at another end" in alice.chat("status").out
+
+
 def test_what_was_said_is_exported_under_the_same_ids_at_both_ends(user: MakeUser) -> None:
     alice, bob = user("alice"), user("bob")
     alice.chat("send", bob.name, "on the record", "--escrow")

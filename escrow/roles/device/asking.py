@@ -1,8 +1,8 @@
 """Asking for messages again that came and will not open, and taking what is said again: only as asked, and once.
 
 The question is a message to the sender, in the same mode as what is missing, hence escrowed where that was. It is asked
-when the mailbox is empty, so that what merely came out of order is not asked for; once for a message, and not without
-bound: whoever sends what cannot be opened, or names a sender who did not, makes nobody busy.
+when nothing more is being fetched, so that what merely came out of order is not asked for; once for a message, and not
+without bound: whoever sends what cannot be opened, or names a sender who did not, makes nobody busy.
 """
 
 import hashlib
@@ -24,6 +24,8 @@ from escrow.roles.state import pack, unpack
 MOST_A_DAY = NeedRetry.MOST
 """Messages that are asked for of one device in one mode within a day."""
 DAY = 24 * 3600 * 1000
+PLAIN_ID = 16
+"""Bytes of the name of a message without escrow."""
 REMEMBERED = 30 * DAY
 """How long we know that something came after all, in ms."""
 
@@ -93,7 +95,7 @@ def take(draft: Draft, sender: Identity, mode: int, again: Retry) -> Original | 
     """What was said again, if it has not come by itself in the meantime.
 
     Raises ``RefusedError``: RETRY_UNSOLICITED for what was not asked for, of this device in this mode, or was answered
-    before; CONTENT_INVALID for an escrowed message under another name than its own.
+    before; CONTENT_INVALID under another name than its own, or none.
     """
     place = _place(again.of, sender, mode)
     data = draft.get(place)
@@ -101,7 +103,7 @@ def take(draft: Draft, sender: Identity, mode: int, again: Retry) -> Original | 
     # SPEC RTY-3: a repetition that nobody asked for is refused, and so is a second one.
     if wanted is None or wanted.state not in (ASKED, CAME):
         raise RefusedError(Reason.RETRY_UNSOLICITED)
-    if mode == ESCROW and again.id != again.of:
+    if again.id != again.of if mode == ESCROW else len(again.id) != PLAIN_ID:
         raise RefusedError(Reason.CONTENT_INVALID, "a repetition under another name")
     draft.put(place, pack(replace(wanted, state=ANSWERED)))
     draft.put(b"settled/" + wanted.settles, b"")

@@ -83,6 +83,13 @@ class Sync(Call, frozen=True):
     answer = Done
 
 
+class SendReceipts(Call, frozen=True):
+    """Tell senders from now on what was shown here, or do not."""
+
+    answer = Done
+    on: bool
+
+
 class Inbox(Reply, frozen=True):
     """Messages that were shown, from number ``start`` on."""
 
@@ -185,6 +192,7 @@ class Watched(Struct, frozen=True):
 class Status(Reply, frozen=True):
     """This device: what it is, its conversations, what waits (``waiting`` says for what) and what was refused.
 
+    ``delivered``: messages that a device of somebody else says it has shown; ``receipts``: whether this one says so.
     ``overdue``: receipts whose promised time is over and about which the relay gives no answer.
     """
 
@@ -202,6 +210,8 @@ class Status(Reply, frozen=True):
     waiting: tuple[str, ...]
     watched: Watched
     overdue: int
+    delivered: int
+    receipts: bool
 
 
 class GetStatus(Call, frozen=True):

@@ -11,6 +11,7 @@ from escrow.capsule.receipt import Receipt
 from escrow.e2ee.content import Content, Text
 from escrow.e2ee.file import File
 from escrow.roles.calls import Call, Reply
+from escrow.roles.device import delivering
 from escrow.roles.device.conversations import Held, held_by_id, held_group
 from escrow.roles.device.directory import known_account, names
 from escrow.roles.device.groups import is_group
@@ -19,14 +20,15 @@ from escrow.roles.lightview import LightView
 from escrow.roles.machine import Draft, Read
 from escrow.roles.state import unpack
 
-SHOWN = "shown"
-"""The state of what was received; of what was sent it is a ``Sent.state``."""
+SHOWN, DELIVERED = "shown", "delivered"
+"""The state of what was received, and of what everybody has; of other messages of ours it is a ``Sent.state``."""
 
 
 class Told(Struct, frozen=True):
     """One message: from and to whom, by name; ``peer`` is the other one of a pair, or the group's name here.
 
     ``time`` (ms) is the relay's, where it has signed for it. ``sent``: ours, whichever of our devices has written it.
+    ``delivered``: who of ``to`` has said that it was shown; once all have, that is its ``state``.
     """
 
     id: bytes
@@ -38,6 +40,7 @@ class Told(Struct, frozen=True):
     content: Content
     state: str
     sent: bool
+    delivered: tuple[str, ...] = ()
 
 
 class History(Reply, frozen=True):
@@ -63,7 +66,7 @@ def history(view: Read | Draft, light: LightView, peer: str) -> History:
 
 def _sent(view: Read | Draft, light: LightView) -> Iterator[Told]:
     me = load_me(view)
-    for _, data in view.scan(b"sent/"):
+    for key, data in view.scan(b"sent/"):
         sent = unpack(data, Sent)
         content, to, mode = sent.message.content, sent.message.to, sent.message.mode
         if not isinstance(content, Text | File) or not sent.id:
@@ -72,7 +75,10 @@ def _sent(view: Read | Draft, light: LightView) -> Iterator[Told]:
         peer = to if account is None else names(view, light, account)
         everybody = _others(view, light, held, me.keys.account) if held else (peer,)
         time = Receipt.decode(sent.receipt).ingest_time if sent.receipt else sent.time
-        yield Told(sent.id, me.name, everybody, peer, mode, time, content, sent.state, sent=True)
+        told = {names(view, light, one) for one in delivering.accounts(view, key.removeprefix(b"sent/"))}
+        has = tuple(one for one in everybody if one in told)
+        state = DELIVERED if has == everybody else sent.state
+        yield Told(sent.id, me.name, everybody, peer, mode, time, content, state, sent=True, delivered=has)
 
 
 def _received(view: Read | Draft, light: LightView) -> Iterator[Told]:

@@ -10,13 +10,13 @@ from msgspec.structs import replace
 from escrow.capsule.body import Body
 from escrow.capsule.header import ContentClass, Header
 from escrow.capsule.label import Label
-from escrow.e2ee.content import NeedRetry, Retry, is_control
+from escrow.e2ee.content import Delivered, NeedRetry, Retry, is_control
 from escrow.e2ee.keys import Identity
 from escrow.encoding import expect, u64
 from escrow.errors import DeferredError, MalformedError, Reason, RefusedError
 from escrow.ids import AccountId, Millis
 from escrow.roles.calls import EscrowDelivery, Fetch, Fetched, PlainDelivery
-from escrow.roles.device import asking, retrying
+from escrow.roles.device import asking, delivering, retrying
 from escrow.roles.device.audit import Audit, SignedReceipt
 from escrow.roles.device.blame import NOBODY, culprits_of
 from escrow.roles.device.chains import forget_ended, has_ended, place_of
@@ -54,10 +54,11 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """The receiving half of a device."""
+    """The receiving half of a device. ``receipts``: whether it tells senders of what it has shown."""
 
     receiver: Receiver
     reader: Reader
+    receipts: bool
 
     def fetch(self, draft: Draft) -> None:
         """Owe the question for what waits at the relay, which acknowledges what came before."""
@@ -80,13 +81,21 @@ class Incoming:
             self._take(draft, Deferred(item, b"", "", since), now)
         if news:
             self.fetch(draft)
-        elif asking.wants(draft):
-            asking.ask(draft, self._late(draft), now)
 
     def try_again(self, draft: Draft, now: Millis) -> None:
         """Look again at what was kept for later."""
         for _, data in list(draft.scan(b"deferred/")):
             self._take(draft, unpack(data, Deferred), now)
+
+    def follow_up(self, draft: Draft, now: Millis) -> None:
+        """Once nothing more is being fetched, ask for what did not open, and tell of what was shown."""
+        wants, due = asking.wants(draft), delivering.is_due(draft)
+        if not (wants or due) or draft.owed(Fetch):
+            return
+        if wants:
+            asking.ask(draft, self._late(draft), now)
+        if due:
+            delivering.send(draft, default=self.receipts)
 
     def _take(self, draft: Draft, item: Deferred, now: Millis) -> None:
         """Show a delivery, keep it for later, or refuse it; never let it hold up the next one."""
@@ -116,6 +125,7 @@ class Incoming:
             draft.absorb(attempt)
             if shown is not None:
                 push(draft, b"inbox/", shown)
+                delivering.note(draft, shown, default=self.receipts)
         draft.delete(place)
         if letter is not None:
             self._settle(draft, letter, opened)
@@ -132,6 +142,8 @@ class Incoming:
         content = said.content
         if letter.sender and isinstance(content, NeedRetry):
             retrying.answer(draft, letter.sender, letter.mode, content, now)
+        if letter.sender and isinstance(content, Delivered):
+            delivering.take(draft, letter.sender, letter.mode, content)
         if letter.sender and isinstance(content, Retry):
             original = asking.take(draft, letter.sender, letter.mode, content)
             said = replace(said, content=original or content, body_id=content.id)

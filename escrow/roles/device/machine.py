@@ -42,6 +42,7 @@ from escrow.roles.device import (
     acquaintance,
     attaching,
     commands,
+    delivering,
     enrolment,
     groups,
     joining,
@@ -82,10 +83,14 @@ from escrow.warrant.genesis import Genesis
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One device of one account. ``kem`` is a port: encapsulation draws randomness of its own."""
+    """One device of one account. ``kem`` is a port: encapsulation draws randomness of its own.
+
+    ``receipts``: whether senders are told what was shown, as long as the user has not said which.
+    """
 
     genesis: Genesis
     kem: Kem = field(default_factory=SystemKem)
+    receipts: bool = False
 
     @property
     def view(self) -> LightView:
@@ -94,7 +99,7 @@ class Device:
 
     @property
     def _incoming(self) -> Incoming:
-        return Incoming(Receiver(self.genesis, self.view), Reader(self.genesis, self.view))
+        return Incoming(Receiver(self.genesis, self.view), Reader(self.genesis, self.view), self.receipts)
 
     @property
     def _monitor(self) -> Monitor:
@@ -117,6 +122,7 @@ class Device:
             acquaintance.find_out(draft, self.view)
             own_devices.look_on(draft, self.view, now)
             self._incoming.try_again(draft, now)
+            self._incoming.follow_up(draft, now)
             self._seal_queue(draft, now, draw)
             Audit(self.view).go_on(draft, now)
         else:
@@ -127,7 +133,7 @@ class Device:
         """The answer to a question that changes nothing; None for a command."""
         questions: dict[type[Call], Callable[[Any], Reply]] = {
             commands.GetInbox: lambda asked: report.inbox(view, self.view, asked.start),
-            commands.GetStatus: lambda _: report.status(view, self.view),
+            commands.GetStatus: lambda _: report.status(view, self.view, receipts=self.receipts),
             commands.GetSafety: lambda asked: acquaintance.safety(view, self.view, asked.peer),
             GetHistory: lambda asked: history(view, self.view, asked.peer),
             GetDevices: lambda _: report.devices(view, self.view),
@@ -160,13 +166,22 @@ class Device:
                 self._monitor.watch(draft, now)
             case commands.WatchMe():
                 self._monitor.watch(draft, now, asked=True)
+            case commands.Meet() | commands.Confirm() | commands.SendReceipts():
+                self._choose(draft, call, now)
+            case _:
+                link_steps.command(draft, self.genesis, self.view, call, now, draw)
+        return Done()
+
+    def _choose(
+        self, draft: Draft, call: commands.Meet | commands.Confirm | commands.SendReceipts, now: Millis
+    ) -> None:
+        match call:
             case commands.Meet(peer=peer):
                 acquaintance.meet(draft, self.view, peer, now)
             case commands.Confirm(peer=peer, list_hash=list_hash):
                 acquaintance.confirm(draft, self.view, peer, list_hash)
-            case _:
-                link_steps.command(draft, self.genesis, self.view, call, now, draw)
-        return Done()
+            case commands.SendReceipts(on=on):
+                delivering.choose(draft, on=on)
 
     def _queue(self, draft: Draft, to: str, mode: int, content: Original | Change) -> None:
         if mode not in (PLAIN, ESCROW):

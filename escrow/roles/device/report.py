@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from escrow.e2ee.content import is_automatic
 from escrow.encoding import number, u64
+from escrow.roles.device import delivering
 from escrow.roles.device.audit import overdue
 from escrow.roles.device.commands import ConversationStatus, Inbox, Status, Watched
 from escrow.roles.device.conversations import Held, all_held, known_held
@@ -43,7 +44,7 @@ def devices(view: Read | Draft, light: LightView) -> Devices:
     return Devices(tuple(OwnDevice(one.number, one.signing, one.number == me.keys.device) for one in listed))
 
 
-def status(view: Read | Draft, light: LightView) -> Status:
+def status(view: Read | Draft, light: LightView, *, receipts: bool = False) -> Status:
     """The device and everything that waits or was refused."""
     me, head = load_me(view), light.head(view)
     sent = [unpack(data, Sent) for _, data in view.scan(b"sent/")]
@@ -66,6 +67,8 @@ def status(view: Read | Draft, light: LightView) -> Status:
         waiting=tuple(each.waits for each in queued if each.waits),
         watched=Watched(read.size, read.time_ms, read.ghosts, read.omitted),
         overdue=overdue(view, 0 if head is None else head.time_ms),
+        delivered=delivering.count(view),
+        receipts=delivering.chosen(view, default=receipts),
     )
 
 

@@ -14,7 +14,7 @@ from escrow.e2ee.content import Content, NeedRetry, Original, Retry
 from escrow.e2ee.keys import Identity
 from escrow.ids import Millis
 from escrow.roles.device.state import Sent, say
-from escrow.roles.machine import Draft
+from escrow.roles.machine import Draft, Read
 from escrow.roles.state import pack, unpack
 
 SAID_AGAIN = 30 * 24 * 3600 * 1000
@@ -22,10 +22,15 @@ SAID_AGAIN = 30 * 24 * 3600 * 1000
 
 
 class Copies(Struct, frozen=True):
-    """For whom the submission ``key`` was sealed: hashes of their identities, without those that have asked again."""
+    """For whom the submission ``key`` was sealed, and who has asked for it again: hashes of their identities."""
 
     key: bytes
     devices: tuple[bytes, ...]
+    again: tuple[bytes, ...] = ()
+
+    def are_for(self, device: Identity) -> bool:
+        """Whether the device, with these keys, is one of them."""
+        return _hash(device) in self.devices
 
 
 def remember(draft: Draft, content: Content, name: bytes, key: bytes, devices: Sequence[Identity]) -> None:
@@ -37,9 +42,9 @@ def remember(draft: Draft, content: Content, name: bytes, key: bytes, devices: S
 def answer(draft: Draft, asker: Identity, mode: int, question: NeedRetry, now: Millis) -> None:
     """Queue again, for ``asker`` alone, what it may ask for, once; stay silent about everything else."""
     for name in question.names:
-        data = draft.get(b"copy/" + name)
-        copies = Copies(b"", ()) if data is None else unpack(data, Copies)
-        sent = draft.get(b"sent/" + copies.key) if _hash(asker) in copies.devices else None
+        copies = copies_of(draft, name)
+        entitled = copies.are_for(asker) and _hash(asker) not in copies.again
+        sent = draft.get(b"sent/" + copies.key) if entitled else None
         # SPEC RTY-1: other devices, other keys, the other mode, long after, or once more: no answer.
         original = None if sent is None else unpack(sent, Sent)
         if original is None or original.message.mode != mode or now >= original.time + SAID_AGAIN:
@@ -47,9 +52,14 @@ def answer(draft: Draft, asker: Identity, mode: int, question: NeedRetry, now: M
         content = original.message.content
         if not isinstance(content, Original):
             continue
-        others = tuple(each for each in copies.devices if each != _hash(asker))
-        draft.put(b"copy/" + name, pack(replace(copies, devices=others)))
+        draft.put(b"copy/" + name, pack(replace(copies, again=(*copies.again, _hash(asker)))))
         say(draft, original.message.to, mode, Retry(name, original.id, content), only=asker)
+
+
+def copies_of(view: Read | Draft, name: bytes) -> Copies:
+    """For whom the message with this name, or id, was sealed; for nobody if it is none of ours."""
+    data = view.get(b"copy/" + name)
+    return Copies(b"", ()) if data is None else unpack(data, Copies)
 
 
 def _hash(device: Identity) -> bytes:

@@ -129,6 +129,7 @@ class Sender:
             envelopes.append(_envelope(draft, session, content, letter))
         sent = Sent(letter.message, b"", "sent", b"", 0, id=named[-1], time=letter.now)
         key = _submit(draft, letter, PlainSend(tuple(envelopes)), sent)
+        remember(draft, letter.content, sent.id, key, letter.targets)
         for session, each in zip(sessions, envelopes, strict=True):
             remember(draft, letter.content, hashlib.sha256(each.envelope).digest(), key, [session.peer])
 

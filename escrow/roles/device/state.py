@@ -18,6 +18,9 @@
 ``later/``             submissions that the relay could not take yet, as they were, in order
 ``sent/``              what was submitted, by idempotency key, with its outcome and receipt
 ``copy/``              for which devices a message was sealed, by the name they know it by
+``due/``               whom we have yet to tell that their messages were shown
+``delivered/``         which devices say that they have shown what was submitted
+``receipts``           whether the user wants to tell; absent until she has said so
 ``again/``             what was to be asked for again, and whether it came
 ``deferred/``          deliveries that wait for something, with what was already opened of them
 ``audit/``             receipts that are to be looked for in the log, by when that was promised
