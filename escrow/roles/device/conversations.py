@@ -208,6 +208,13 @@ def find(view: Read | Draft, sender: AccountId, label: Label) -> tuple[Held, Con
     raise RefusedError(Reason.CONV_TAG if known else Reason.ROSTER_STALE)
 
 
+def check_member(held: Held, sender: AccountId, time: int, grace_ms: int) -> None:
+    """Who has left may have written before that was known, and not later: ``ROSTER_STALE``."""
+    # SPEC RCV-16: whoever has left is not heard after the grace.
+    if sender not in held.conversation.members and time >= held.since + grace_ms:
+        raise RefusedError(Reason.ROSTER_STALE, "its sender has left the conversation")
+
+
 def _keep(draft: Draft, held: Held) -> Held:
     conversation = held.conversation
     draft.put(_place(conversation.id), pack(held))

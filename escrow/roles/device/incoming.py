@@ -1,7 +1,7 @@
 """What comes out of the mailbox: shown, kept for later, or refused; each once, whatever the network repeats."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,15 +12,18 @@ from escrow.capsule.header import ContentClass, Header
 from escrow.capsule.label import Label
 from escrow.e2ee.content import Delivered, NeedRetry, Retry, is_control
 from escrow.e2ee.keys import Identity
-from escrow.encoding import expect, u64
+from escrow.e2ee.plain import Plain
+from escrow.e2ee.sender_keys import Distribution
+from escrow.encoding import expect, u32, u64
 from escrow.errors import DeferredError, MalformedError, Reason, RefusedError
 from escrow.ids import AccountId, Millis
 from escrow.roles.calls import EscrowDelivery, Fetch, Fetched, PlainDelivery
-from escrow.roles.device import asking, delivering, retrying
+from escrow.roles.device import asking, delivering, retrying, voices
 from escrow.roles.device.audit import Audit, SignedReceipt
 from escrow.roles.device.blame import NOBODY, culprits_of
 from escrow.roles.device.chains import forget_ended, has_ended, place_of
 from escrow.roles.device.directory import RELAY, sender_identity
+from escrow.roles.device.plainly import PlainReader
 from escrow.roles.device.reading import Reader
 from escrow.roles.device.receipts import authentic, check_names
 from escrow.roles.device.receiving import Receiver
@@ -39,7 +42,7 @@ class Letter:
 
     ``name`` (32 bytes) is what a repetition of it has in common with it, ``asked_as`` (32 bytes) what its sender knows
     it by, if it may be asked for; ``chain`` is the one it goes on in, if it does. ``envelope`` is empty for a later
-    message of a group's chain; ``receipt_time`` (ms) is 0 where there is no receipt.
+    message of a group's chain and for what is the same for all; ``receipt_time`` (ms) is 0 where there is no receipt.
     """
 
     sender: Identity | None
@@ -154,8 +157,10 @@ class Incoming:
     def _late(self, draft: Draft) -> set[bytes]:
         """The chains whose first message is here and waits for something that may still come by itself."""
         waiting = (unpack(data, Deferred) for _, data in draft.scan(b"deferred/"))
-        late = (item.delivery.escrow for item in waiting if item.reason != Reason.ENVELOPE_INVALID.name)
-        return {place_of(Label.decode(item.label)) for item in late if item is not None and _may_be_first(item)}
+        late = [item for item in waiting if item.reason != Reason.ENVELOPE_INVALID.name]
+        escrowed = (item.delivery.escrow for item in late)
+        chains = {place_of(Label.decode(item.label)) for item in escrowed if item is not None and _may_be_first(item)}
+        return chains | {chain for item in late for chain in _tells(item)}
 
     def _forget_chains(self, draft: Draft, time: int) -> None:
         """Forget the chains whose time is over, unless something of theirs still waits."""
@@ -198,15 +203,32 @@ class Incoming:
         account = AccountId(expect(item.sender_account, 32, "an account id"))
         sender, name = sender_identity(draft, self.receiver.view, account, item.sender_device, now)
 
-        def show(attempt: Draft, opened: bytes) -> Shown:
-            return self.reader.show_plain(attempt, sender, name, opened, now)
+        reader, named = PlainReader(self.receiver.view, sender, name), hashlib.sha256(item.envelope).digest()
+        if voices.is_spoken(item.envelope):
+            # One envelope for all: whoever else may be said to have sent it, it is settled for this one alone.
+            settles = hashlib.sha256(named + sender.encode()).digest()
+            chain = voices.place_of(sender, item.envelope)
 
-        named = hashlib.sha256(item.envelope).digest()
+            def listen(attempt: Draft, _opened: bytes) -> Shown:
+                return reader.show_spoken(attempt, item.envelope, now)
+
+            return Letter(sender, PLAIN, b"", settles, 0, listen, named, chain)
+
+        def show(attempt: Draft, opened: bytes) -> Shown:
+            return reader.show(attempt, opened, now)
+
         return Letter(sender, PLAIN, item.envelope, named, 0, show, named)
 
 
 def _may_be_first(item: EscrowDelivery) -> bool:
     return not item.body or Header.decode(Body.decode(item.body).header).index == 0
+
+
+def _tells(item: Deferred) -> Iterator[bytes]:
+    """The sender key that an un-escrowed message brings, once it can be shown."""
+    plain = item.delivery.plain
+    if plain is not None and item.opened and (voice := Plain.decode(item.opened).voice):
+        yield voices.told_in(plain.sender_account + u32(plain.sender_device), Distribution.decode(voice))
 
 
 def _want(draft: Draft, letter: Letter, reason: Reason, now: Millis) -> None:

@@ -15,6 +15,7 @@ from escrow.e2ee.content import is_automatic
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import Millis
 from escrow.roles.calls import FrameReply, ItemResult, RegisterRoute, Reply, Submission, Submit
+from escrow.roles.device import voices
 from escrow.roles.device.audit import Audit, SignedReceipt
 from escrow.roles.device.blame import NOBODY, culprits_of
 from escrow.roles.device.chains import close_chain
@@ -103,6 +104,7 @@ def _on_accepted(draft: Draft, genesis: Genesis, item: Submission, result: ItemR
     """Check what the relay signed for. Un-escrowed items have no receipt."""
     place = b"sent/" + item.idempotency_key
     sent = unpack(draft.get(place) or b"", Sent)
+    voices.on_submitted(draft, item.idempotency_key, accepted=True)
     if item.escrow is None:
         _close(draft, place, replace(sent, state="accepted"))
         return
@@ -132,6 +134,7 @@ def _on_refused(draft: Draft, genesis: Genesis, call: Submit, reason: Reason, no
     sent = unpack(draft.get(place) or b"", Sent)
     if reason not in AGAIN:
         _close_chain(draft, call.items[0])
+        voices.on_submitted(draft, call.items[0].idempotency_key, accepted=False)
     if reason is Reason.RECIPIENTS_MISMATCH:
         LightView(genesis).renew(draft, now)
     if reason in ANEW:

@@ -14,23 +14,20 @@ from escrow.capsule.schemes import scheme_of
 from escrow.committee.documents import CommitteeKey
 from escrow.e2ee.content import class_of, decode_content
 from escrow.e2ee.conversation import Conversation
-from escrow.e2ee.keys import Identity
 from escrow.e2ee.roster import roster_root
-from escrow.encoding import number
 from escrow.errors import DeferredError, MalformedError, Reason, RefusedError
-from escrow.ids import AccountId, Millis
+from escrow.ids import Millis
 from escrow.roles.authorised import context_of
 from escrow.roles.calls import EscrowDelivery
 from escrow.roles.device.adopting import adopt
 from escrow.roles.device.chains import ReceivingChain, follow, followed_chain, has_begun
-from escrow.roles.device.conversations import Held, confirm, find, held_by_id, version_of
+from escrow.roles.device.conversations import Held, check_member, confirm, find, held_by_id, version_of
 from escrow.roles.device.receipts import in_time
 from escrow.roles.device.receiving import Checked
-from escrow.roles.device.state import ESCROW, PLAIN, Shown
+from escrow.roles.device.state import ESCROW, Shown
 from escrow.roles.lightview import LightView, committee_subject
 from escrow.roles.machine import Draft
 from escrow.secret import Secret
-from escrow.tags import Tag, fields
 from escrow.tlog.entry import EntryType
 from escrow.warrant.genesis import Genesis
 from escrow.warrant.policy import PAIR
@@ -127,29 +124,6 @@ class Reader:
         self._check_time(checked, held)
         return Place(held, version, chain)
 
-    def show_plain(self, draft: Draft, sender: Identity, name: str, opened: bytes, now: Millis) -> Shown:
-        """The content of an un-escrowed session message; the session alone proves who wrote it."""
-        try:
-            conversation, version, mid, padded, *travelling = fields(
-                Tag.PLAIN, opened, 32, 8, 16, None, None, optional=1
-            )
-        except MalformedError as error:
-            raise MalformedError(error.detail, Reason.CONTENT_INVALID) from error
-        content = decode_content(padded)
-        if travelling:
-            adopt(draft, self.view, sender, PLAIN, travelling[0], now)
-        held = held_by_id(draft, conversation)
-        known = version_of(draft, held, number(version))
-        if known is None and number(version) > held.conversation.version:
-            raise DeferredError(Reason.ROSTER_UNKNOWN)
-        if held.conversation.mode != PLAIN:
-            raise RefusedError(Reason.MODE_MISMATCH)
-        if known is None or sender.account not in known.members:
-            raise RefusedError(Reason.ROSTER_STALE, "not a conversation of its sender's, or not any more")
-        self._check_member(held, sender.account, now)
-        confirm(draft, held, sender.account, sender.device, known.version)
-        return Shown(sender.account, name, PLAIN, content, now, mid, conversation, held.name)
-
     def _check_roster(self, checked: Checked, version: Conversation) -> None:
         label = checked.label
         if checked.sender.account not in version.members:
@@ -188,13 +162,7 @@ class Reader:
     def _check_time(self, checked: Checked, held: Held) -> None:
         if not in_time(self.genesis, checked.receipt, checked.label):
             raise RefusedError(Reason.EPOCH_STALE)
-        self._check_member(held, checked.sender.account, checked.receipt.ingest_time)
-
-    def _check_member(self, held: Held, sender: AccountId, time: int) -> None:
-        """Who has left may have written before that was known, and not later."""
-        # SPEC RCV-16: whoever has left is not heard after the grace.
-        if sender not in held.conversation.members and time >= held.since + self.genesis.grace_ms:
-            raise RefusedError(Reason.ROSTER_STALE, "its sender has left the conversation")
+        check_member(held, checked.sender.account, checked.receipt.ingest_time, self.genesis.grace_ms)
 
 
 def _content(opened: bytes) -> EnvelopeContent:

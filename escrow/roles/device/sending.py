@@ -21,11 +21,12 @@ from escrow.committee.documents import CommitteeKey
 from escrow.crypto.coins import Coins
 from escrow.e2ee.content import Content, Retry, class_of, encode_content
 from escrow.e2ee.keys import Identity
+from escrow.e2ee.plain import Plain
 from escrow.e2ee.session import Session, seal
-from escrow.encoding import u64
 from escrow.errors import DeferredError, Reason, RefusedError
 from escrow.ids import AccountId, Millis
 from escrow.roles.calls import DeviceEnvelope, EscrowSend, PlainSend, Submission, Submit
+from escrow.roles.device import voices
 from escrow.roles.device.addressing import members_of
 from escrow.roles.device.chains import SendingChain, advance, audience_of, open_chain
 from escrow.roles.device.conversations import Held, held_group, with_peer
@@ -39,7 +40,6 @@ from escrow.roles.lightview import LightView, committee_subject
 from escrow.roles.machine import Draft
 from escrow.roles.state import pack
 from escrow.secret import Secret
-from escrow.tags import T, Tag
 from escrow.tlog.entry import EntryType
 from escrow.warrant.genesis import Genesis
 from escrow.warrant.policy import PAIR
@@ -118,20 +118,45 @@ class Sender:
     # -- un-escrowed --------------------------------------------------------------------------
 
     def _plain(self, draft: Draft, letter: Letter) -> None:
+        voice = self._voice(draft, letter)
+        if voice is not None and voice.told:
+            self._aloud(draft, letter, voice)
+            return
         sessions = sessions_with(draft, self.genesis, letter.targets, letter.message.mode, letter.now)
         held = self._held(draft, letter)
-        named = held.conversation.id, u64(held.conversation.version), letter.coins.take("mid", 16)
-        padded = encode_content(letter.content)
+        said = _plainly(held, letter, b"" if voice is None else voice.key.distribution.encode())
         envelopes: list[DeviceEnvelope] = []
         for session in sessions:
             version = held.travelling(session.peer.account, session.peer.device)
-            content = T(Tag.PLAIN, *named, padded, *([] if version is None else [version]))
-            envelopes.append(_envelope(draft, session, content, letter))
-        sent = Sent(letter.message, b"", "sent", b"", 0, id=named[-1], time=letter.now)
+            envelopes.append(_envelope(draft, session, replace(said, roster=version or b"").encode(), letter))
+        sent = Sent(letter.message, b"", "sent", b"", 0, id=said.mid, time=letter.now)
         key = _submit(draft, letter, PlainSend(tuple(envelopes)), sent)
         remember(draft, letter.content, sent.id, key, letter.targets)
         for session, each in zip(sessions, envelopes, strict=True):
             remember(draft, letter.content, hashlib.sha256(each.envelope).digest(), key, [session.peer])
+        if voice is not None:
+            voices.await_told(draft, key, held.conversation.id, voice)
+
+    def _voice(self, draft: Draft, letter: Letter) -> voices.Voice | None:
+        """The sender key of a message to all of a group of more than two; None for any other message."""
+        held = held_group(draft, letter.message.to) if is_group(letter.message.to) else None
+        if held is None or len(letter.members) <= PAIR:
+            return None
+        if isinstance(letter.content, Retry):
+            voices.fall_silent(draft, held.conversation.id)
+        if letter.message.only is not None:
+            return None
+        return voices.own_voice(draft, held.conversation, audience_of(letter.recipients), letter.now, letter.coins)
+
+    def _aloud(self, draft: Draft, letter: Letter, voice: voices.Voice) -> None:
+        """One envelope, the same for all."""
+        held = self._held(draft, letter)
+        said = _plainly(held, letter)
+        envelope = voices.speak(draft, held.conversation.id, voice, said.encode(), letter.coins)
+        envelopes = tuple(DeviceEnvelope(each.account, each.device, envelope) for each in letter.targets)
+        sent = Sent(letter.message, b"", "sent", b"", 0, id=said.mid, time=letter.now)
+        key = _submit(draft, letter, PlainSend(envelopes), sent)
+        remember(draft, letter.content, hashlib.sha256(envelope).digest(), key, letter.targets)
 
     # -- escrowed -----------------------------------------------------------------------------
 
@@ -162,6 +187,12 @@ class Sender:
         item, awaited = EscrowSend(*opening, body, envelopes, signature), b"" if opening[0] else chain.label
         sent = Sent(letter.message, signed.hash, "sent", b"", 0, awaited, id=says.body_id, time=letter.now)
         remember(draft, letter.content, says.body_id, _submit(draft, letter, item, sent), letter.targets)
+
+
+def _plainly(held: Held, letter: Letter, voice: bytes = b"") -> Plain:
+    """What is said without escrow, and the sender key under which more will be."""
+    named = held.conversation.id, held.conversation.version, letter.coins.take("mid", 16)
+    return Plain(*named, encode_content(letter.content), voice=voice)
 
 
 def _body(draft: Draft, me: Me, chain: SendingChain, letter: Letter) -> bytes:

@@ -13,6 +13,7 @@
 ``group/``             ids of groups by the name they have here
 ``route/``             conversation tags and roster versions that the relay has been told
 ``chain/``             chains that are open, for sending and for receiving; the receipts' clock
+``voice/``             sender keys of un-escrowed groups: our own and others'; which submission tells one
 ``queue/``             messages that are not yet sealed, in order
 ``attach/``            keys of files that are being uploaded, by the hash of their content
 ``later/``             submissions that the relay could not take yet, as they were, in order

@@ -2,14 +2,13 @@
 
 from escrow.capsule.header import ContentClass
 from escrow.e2ee.content import Retry, Text, encode_content
+from escrow.e2ee.plain import Plain
 from escrow.e2ee.session import seal
-from escrow.encoding import u64
 from escrow.roles.calls import EscrowDelivery, PlainDelivery
 from escrow.roles.device.asking import Wanted
 from escrow.roles.device.conversations import all_held
 from escrow.roles.device.state import PLAIN, Queued, session_key
 from escrow.roles.state import pack, unpack
-from escrow.tags import T, Tag
 from tests.core.roles.phones import Lie, Phones
 
 
@@ -65,7 +64,7 @@ def plainly(at: Phones, content: Retry) -> PlainDelivery:
     held = next(one for one in all_held(at.store("alice"))
                 if (one.peer(alice), one.conversation.mode) == (at.me("bob").keys.account, PLAIN))  # fmt: skip
     padded = encode_content(content)
-    plaintext = T(Tag.PLAIN, held.conversation.id, u64(0), at.coins()[16:], padded)
+    plaintext = Plain(held.conversation.id, 0, at.coins()[16:], padded).encode()
     following, envelope = seal(at.session("alice", "bob", PLAIN), plaintext, b"", at.coins(), at.world.now)
     write(at, "alice", session_place(at, "bob", PLAIN), pack(following))
     return PlainDelivery(alice.keys.account, 1, envelope)

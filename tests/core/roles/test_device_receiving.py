@@ -16,6 +16,7 @@ from escrow.capsule.submission import SignedContent
 from escrow.crypto.sign import SigningKey
 from escrow.e2ee.content import Retry, Text, encode_content
 from escrow.e2ee.keys import Identity, IdentityKeys
+from escrow.e2ee.plain import Plain
 from escrow.e2ee.session import seal
 from escrow.errors import DeferredError, MalformedError, Reason, RefusedError
 from escrow.ids import Party
@@ -25,7 +26,6 @@ from escrow.roles.device.state import ESCROW, PLAIN
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Todo
 from escrow.secret import Secret
-from escrow.tags import T, Tag
 from escrow.world.loop import complete
 from tests.core.roles.phones import BY_HAND, Lie, Phones, flipped, friends, phones
 
@@ -445,8 +445,8 @@ def plain(at: Phones, plaintext: bytes, *, mode: int = PLAIN) -> PlainDelivery:
     "content",
     [
         b"",
-        T(Tag.PLAIN, bytes(32), bytes(8), bytes(16), b"unpadded"),
-        T(Tag.PLAIN, bytes(32), bytes(8), bytes(16), encode_content(Text("x")), b"no conversation"),
+        Plain(bytes(32), 0, bytes(16), b"unpadded").encode(),
+        Plain(bytes(32), 0, bytes(16), encode_content(Text("x")), roster=b"no conversation").encode(),
     ],
 )
 def test_bad_content_of_an_unescrowed_message_is_refused_and_names_nobody(at: Phones, content: bytes) -> None:
@@ -458,7 +458,7 @@ def test_bad_content_of_an_unescrowed_message_is_refused_and_names_nobody(at: Ph
 
 def test_an_escrowed_session_opens_nothing_of_the_unescrowed_one(at: Phones) -> None:
     (name,) = (one.id for one in at.status("bob").conversations if one.mode == PLAIN)
-    content = T(Tag.PLAIN, name, bytes(8), bytes(16), encode_content(Text("switched")))
+    content = Plain(name, 0, bytes(16), encode_content(Text("switched"))).encode()
     at.deliver("bob", plain(at, content, mode=ESCROW))
     assert at.status("bob").deferred == ("ENVELOPE_INVALID",)
     at.deliver("bob", plain(at, content))
