@@ -156,7 +156,8 @@ class Sender:
         envelopes = tuple(DeviceEnvelope(each.account, each.device, envelope) for each in letter.targets)
         sent = Sent(letter.message, b"", "sent", b"", 0, id=said.mid, time=letter.now)
         key = _submit(draft, letter, PlainSend(envelopes), sent)
-        remember(draft, letter.content, hashlib.sha256(envelope).digest(), key, letter.targets)
+        for name in (sent.id, hashlib.sha256(envelope).digest()):
+            remember(draft, letter.content, name, key, letter.targets)
 
     # -- escrowed -----------------------------------------------------------------------------
 
