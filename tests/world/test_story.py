@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from escrow.capsule.schemes import CommitteeContext
+from escrow.capsule.schemes.pq import SLOT_SIZE, Pq
 from escrow.errors import Reason
 from escrow.ids import Party
-from escrow.roles.agency.commands import Report
+from escrow.roles.agency.commands import GetOpened, Report
 from escrow.roles.device.commands import GetInbox, GetStatus, Send, Sync
+from escrow.secret import Secret
 from escrow.store import MemoryStore
 from escrow.warrant.policy import SchemeName
 from escrow.world.founding import APPROVERS, DAY, HOUR, ISSUERS, MINUTE, Terms
@@ -24,6 +27,7 @@ from escrow_lab.demo.story import OFFICER
 from escrow_lab.demo.trace import Row, Trace
 from escrow_lab.demo.workload import ESCROW, PLAIN, Workload, from_trace, story
 from escrow_lab.demo.world_stage import WorldStage
+from tests.core.capsule.slots import with_slot
 from tests.world.telling import down, founded, tell
 
 PEOPLE = ("1", "2", "3", "4")
@@ -83,6 +87,46 @@ def test_the_story_is_the_same_under_every_scheme(scheme: SchemeName) -> None:
     assert summary.as_promised
     assert summary.opened == len(SHORT.in_scope) > 0
     assert set(events.facts["expired"]["answers"].values()) == {Reason.EXPIRED.name}
+
+
+@pytest.mark.parametrize("scheme", ["pq", "hybrid-ed25519"])
+@pytest.mark.parametrize(("slots", "reason"), [((2,), "CAPSULE_MALFORMED"), ((1, 2, 5), "NOT_ENOUGH_SHARES")])
+def test_a_capsule_that_its_sender_spoilt_keeps_no_other_from_being_opened(
+    scheme: SchemeName, slots: tuple[int, ...], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No honest receiver shows it; the relay cannot tell; a warrant opens the rest and blames no custodian."""
+    world, stage = _after_the_messages(SHORT, Terms(scheme=scheme))
+    mallory, victim = stage.device(SHORT.target), next(user for user in SHORT.users if user != SHORT.target)
+    honest = Pq.encapsulate
+
+    def spoilt(self: Pq, ctx: CommitteeContext, label: bytes, seed: Secret) -> bytes:
+        capsule = honest(self, ctx, label, seed)
+        for index in slots:
+            capsule = with_slot(capsule, index, bytes(SLOT_SIZE))
+        return capsule
+
+    with monkeypatch.context() as client:
+        client.setattr(Pq, "encapsulate", spoilt)
+        complete(mallory.run(Send(victim, ESCROW, "nobody reads this")))
+    complete(stage.device(victim).run(Sync()))
+    inbox: Any = complete(stage.device(victim).ask(stage.device(victim).party, GetInbox(0)))
+    assert "nobody reads this" not in [each.text for each in inbox.messages]
+    world.advance(DAY)
+    world.settle()
+
+    account = complete(account_of(mallory))
+    terms = warrants.Terms(account, (lab_time(SHORT.start), stage.now), stage.now, stage.now + 2 * DAY)
+    application = complete(warrants.apply(stage, OFFICER, terms))
+    complete(warrants.sign(stage, application, "issuer", ISSUERS[0]))
+    complete(warrants.sign(stage, application, "approver", APPROVERS[0]))
+    complete(stage.settle())
+    complete(stage.advance_to(stage.now + 5 * MINUTE))
+    report = complete(warrants.execute(stage, OFFICER, application.warrant_id))
+    assert report.opened == report.produced - 1 > 0
+    assert set(_outcomes(report).values()) == {"released"}
+    agency = complete(stage.agency(OFFICER))
+    opened: Any = complete(agency.ask(agency.party, GetOpened(application.warrant_id)))
+    assert [each.reason for each in opened.items if each.reason] == [reason]
 
 
 @pytest.mark.parametrize("missing", [("custodian/2",), ("custodian/1", "custodian/4")])
@@ -178,13 +222,13 @@ def test_with_seeded_ports_one_seed_makes_one_state_byte_for_byte() -> None:
 # -- scenes ---------------------------------------------------------------------------------------
 
 
-def _after_the_messages() -> tuple[World, WorldStage]:
-    """A World in which the short workload has been said, a day later."""
-    world = founded(SHORT)
+def _after_the_messages(work: Workload = SHORT, terms: Terms | None = None) -> tuple[World, WorldStage]:
+    """A World in which a workload has been said, a day later."""
+    world = founded(work, terms=terms)
     stage = WorldStage(world)
     world.make_committee_key()
-    complete(stage.register(SHORT.users))
-    for message in SHORT.messages:
+    complete(stage.register(work.users))
+    for message in work.messages:
         world.advance_to(lab_time(message.time))
         complete(stage.device(message.source).run(Send(message.target, message.mode, message.text)))
         complete(stage.device(message.target).run(Sync()))

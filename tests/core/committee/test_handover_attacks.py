@@ -290,6 +290,8 @@ def test_no_change_to_the_evidence_turns_a_false_accusation_into_a_true_one(at: 
         Dispute(Ground.MISSING, 5).encode(),
         Dispute(Ground.MISSING, 1, b"\0").encode(),
         Dispute(Ground.UNSOUND, 1, bytes(240)).encode(),
+        Dispute(Ground.UNPROVEN, 1).encode(),
+        Dispute(Ground.UNPROVEN, 1, bytes(64)).encode(),
         Dispute(Ground.SILENT, 1, b"").encode(),
         Dispute(Ground.SILENT, 1, b"\x02\0\0\0").encode(),
         Dispute(Ground.SILENT, 0, b"\x01\0\0\0").encode(),
