@@ -32,6 +32,11 @@ class Kind(StrEnum):
     SHARE_GENERATION = "SHARE_GENERATION"
 
     @property
+    def of_handover(self) -> bool:
+        """Whether a handover reads such entries."""
+        return self.startswith("HANDOVER_") or self in (Kind.DKG_DISPUTE, Kind.DKG_ANSWER)
+
+    @property
     def of_keygen(self) -> bool:
         """Whether a key generation reads such entries. A handover has disputes and answers of the same two types."""
         return self.startswith("DKG_")

@@ -21,6 +21,14 @@ _RESHARED: Final = frozenset((TDH2_EDWARDS25519, TDH2_RISTRETTO255))
 """Suites whose shares lie outside the capsules. All others keep theirs until the period ends."""
 
 
+def reshared_group(suite: int) -> Group:
+    """Where the shares of a suite live; ``RefusedError(SUITE_MISMATCH)`` if they cannot be handed over."""
+    # SPEC HND-1: only a suite whose shares are outside the capsules has handovers.
+    if suite not in _RESHARED:
+        raise RefusedError(Reason.SUITE_MISMATCH, f"shares of suite {suite} stay where they are")
+    return group_of(suite)
+
+
 @dataclass(frozen=True)
 class HandoverProposal:
     """Which generation hands over, and to whom. New indices are 1..n' in the order of ``members``."""
@@ -31,6 +39,8 @@ class HandoverProposal:
     members: tuple[bytes, ...]
     """Identity keys, Ed25519, 32 bytes each."""
     threshold: int
+    nonce: bytes
+    """16 bytes. The log takes the same entry once; who proposes again after a failure must say something new."""
 
     @property
     def n(self) -> int:
@@ -39,11 +49,8 @@ class HandoverProposal:
 
     @property
     def group(self) -> Group:
-        """Where the shares live; ``RefusedError(SUITE_MISMATCH)`` if the suite's cannot be handed over."""
-        # SPEC HND-1: only a suite whose shares are outside the capsules has handovers.
-        if self.suite not in _RESHARED:
-            raise RefusedError(Reason.SUITE_MISMATCH, f"shares of suite {self.suite} stay where they are")
-        return group_of(self.suite)
+        """Where the shares live; see ``reshared_group``."""
+        return reshared_group(self.suite)
 
     @cached_property
     def hash(self) -> bytes:
@@ -55,15 +62,15 @@ class HandoverProposal:
         return self.members.index(member) + 1 if member in self.members else None
 
     def encode(self) -> bytes:
-        """``T("handover", suite u16, generation_hash, n u32, t u32, members)``."""
+        """``T("handover", suite u16, generation_hash, n u32, t u32, members, nonce 16)``."""
         sizes = u32(self.n), u32(self.threshold)
-        return T(Tag.HANDOVER, u16(self.suite), self.generation_hash, *sizes, join(*self.members))
+        return T(Tag.HANDOVER, u16(self.suite), self.generation_hash, *sizes, join(*self.members), self.nonce)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Read strictly; ``MalformedError`` unless 1 <= t <= n and the members are distinct valid keys."""
-        suite, generation_hash, n, t, members = fields(Tag.HANDOVER, data, 2, 32, 4, 4, None)
-        return cls(number(suite), generation_hash, read_members(members, number(n), number(t)), number(t))
+        suite, generation_hash, n, t, members, nonce = fields(Tag.HANDOVER, data, 2, 32, 4, 4, None, 16)
+        return cls(number(suite), generation_hash, read_members(members, number(n), number(t)), number(t), nonce)
 
 
 def verify_shares(generation: ShareGeneration, public: Point) -> None:
@@ -87,6 +94,11 @@ def verify_successor(generation: ShareGeneration, before: ShareGeneration, publi
     """
     if (generation.committee_key_hash, generation.number) != (before.committee_key_hash, before.number + 1):
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the generation does not follow the one before it")
+    verify_later(generation, public)
+
+
+def verify_later(generation: ShareGeneration, public: Point) -> None:
+    """The same where the generation before is not at hand: its shares are of this key, and its members have them."""
     verify_shares(generation, public)
     # SPEC HND-9: a generation counts when every one of its members has acknowledged it.
     all_signed(generation.members, generation.statement, generation.acknowledgements)

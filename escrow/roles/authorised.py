@@ -16,6 +16,7 @@ from escrow.committee.documents import (
     verify_key,
 )
 from escrow.committee.parts import PublicKey
+from escrow.committee.succession import reshared_group, verify_later
 from escrow.errors import Reason, RefusedError
 from escrow.warrant.genesis import Genesis
 
@@ -35,8 +36,16 @@ def check_committee_key(genesis: Genesis, period: int, payload: bytes) -> Commit
 
 def check_generation(genesis: Genesis, key: CommitteeKey, period: int, payload: bytes) -> ShareGeneration:
     """The share generation of ``key`` in a logged payload; ``COMMITTEE_UNAUTHORISED`` unless it is authorised."""
-    generation = ShareGeneration.decode(payload)
-    verify_generation(generation, key, proposal_for(genesis, period))
+    generation, proposal = ShareGeneration.decode(payload), proposal_for(genesis, period)
+    if not generation.number:
+        verify_generation(generation, key, proposal)
+        return generation
+    if generation.committee_key_hash != key.hash:
+        raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the shares are not those of this key")
+    # SPEC HND-10: a refresh needs nobody's leave; other members or another threshold would need the roots'.
+    if (generation.members, generation.threshold) != (proposal.members, proposal.threshold):
+        raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the policy names other custodians, or another threshold")
+    verify_later(generation, reshared_group(proposal.suite).decode(key.public))
     return generation
 
 

@@ -14,11 +14,12 @@ from msgspec import Struct
 from escrow.capsule.receipt import IngestRoot
 from escrow.committee.documents import CommitteeKey, CommitteeProposal, ShareGeneration
 from escrow.committee.erasure import ErasureAttestation
+from escrow.committee.succession import HandoverProposal, reshared_group
 from escrow.e2ee.devices import DeviceList
 from escrow.encoding import number, u32, u64
 from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.ids import Millis
-from escrow.roles.authorised import check_committee_key, check_holders, proposal_for
+from escrow.roles.authorised import check_committee_key, check_generation, check_holders, proposal_for
 from escrow.roles.machine import Draft, Read
 from escrow.roles.state import pack, unpack
 from escrow.tlog.entry import Entry, EntryType
@@ -44,6 +45,10 @@ _SEAL = b"log/seal/"
 _ORDER = b"log/order/"
 _INTENT = b"log/intent/"
 _ERASURE = b"log/erasure/"
+_GENERATION_BY_HASH = b"log/generation-hash/"
+
+_NOTHING_LEFT = bytes(32)
+"""Stands where an attestation names no generation."""
 
 _SUBJECTS = {
     EntryType.DEVICE_LIST: _LIST,
@@ -161,9 +166,15 @@ class Ledger:
         found = view.last(_GENERATION + key_hash)
         return None if found is None else ShareGeneration.decode(unpack(found[1], Filed).payload)
 
-    def erased(self, view: Read | Draft, key_hash: bytes) -> frozenset[bytes]:
-        """The identity keys of those who say that they hold nothing under a committee key any more."""
-        prefix = _ERASURE + key_hash
+    def generation_by_hash(self, view: Read | Draft, generation_hash: bytes) -> ShareGeneration | None:
+        """Any share generation that was ever in force."""
+        place = view.get(_GENERATION_BY_HASH + generation_hash)
+        data = None if place is None else view.get(_GENERATION + place)
+        return None if data is None else ShareGeneration.decode(unpack(data, Filed).payload)
+
+    def erased(self, view: Read | Draft, key_hash: bytes, generation_hash: bytes = b"") -> frozenset[bytes]:
+        """The identity keys of those who say that they hold nothing under a committee key, or of a generation."""
+        prefix = _ERASURE + key_hash + (generation_hash or _NOTHING_LEFT)
         return frozenset(key[len(prefix) :] for key, _ in view.scan(prefix))
 
     # -- warrants -----------------------------------------------------------------------------
@@ -258,11 +269,8 @@ class Ledger:
         match entry.type:
             case EntryType.DEVICE_LIST:
                 self._file_device_list(draft, entry, filed)
-            case EntryType.COMMITTEE_PROPOSAL:
-                proposal = CommitteeProposal.decode(entry.payload)
-                _require(self.genesis.policy.retire_at(proposal.period) < END_OF_TIME, Reason.COMMITTEE_UNAUTHORISED)
-                _require(proposal == proposal_for(self.genesis, proposal.period), Reason.COMMITTEE_UNAUTHORISED)
-                draft.put(_PROPOSAL + proposal.hash, u64(proposal.period))
+            case EntryType.COMMITTEE_PROPOSAL | EntryType.HANDOVER_PROPOSAL:
+                self._file_proposal(draft, entry)
             case EntryType.COMMITTEE_KEY:
                 self._file_committee_key(draft, filed)
             case EntryType.SHARE_GENERATION:
@@ -307,19 +315,56 @@ class Ledger:
         draft.put(_KEY_BY_HASH + key.hash, place)
 
     def _file_generation(self, draft: Draft, filed: Filed) -> None:
-        generation = check_holders(self.genesis, filed.payload)
-        place = _GENERATION + generation.committee_key_hash + u32(generation.number)
-        _require(draft.get(place) is None, Reason.COMMITTEE_UNAUTHORISED)
-        draft.put(place, pack(filed))
+        generation = ShareGeneration.decode(filed.payload)
+        if generation.number:
+            self._check_successor(draft, generation, filed.payload)
+        else:
+            check_holders(self.genesis, filed.payload)
+        place = generation.committee_key_hash + u32(generation.number)
+        _require(draft.get(_GENERATION + place) is None, Reason.COMMITTEE_UNAUTHORISED)
+        draft.put(_GENERATION + place, pack(filed))
+        draft.put(_GENERATION_BY_HASH + generation.hash, place)
+
+    def _check_successor(self, draft: Draft, generation: ShareGeneration, payload: bytes) -> None:
+        logged = self.committee_key_by_hash(draft, generation.committee_key_hash)
+        before = self.generation(draft, generation.committee_key_hash)
+        if logged is None or before is None or generation.number != before.number + 1:
+            raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the generation does not follow the one before it")
+        check_generation(self.genesis, logged.key, logged.period, payload)
+
+    def _file_proposal(self, draft: Draft, entry: Entry) -> None:
+        if entry.type is EntryType.COMMITTEE_PROPOSAL:
+            proposal = CommitteeProposal.decode(entry.payload)
+            _require(self.genesis.policy.retire_at(proposal.period) < END_OF_TIME, Reason.COMMITTEE_UNAUTHORISED)
+            _require(proposal == proposal_for(self.genesis, proposal.period), Reason.COMMITTEE_UNAUTHORISED)
+            draft.put(_PROPOSAL + proposal.hash, u64(proposal.period))
+        else:
+            self._check_handover(draft, HandoverProposal.decode(entry.payload))
+
+    def _check_handover(self, draft: Draft, proposal: HandoverProposal) -> None:
+        """A handover begins if the generation that it names is in force, and the next may have the members it names."""
+        before = self.generation_by_hash(draft, proposal.generation_hash)
+        _require(before, Reason.GENERATION_MISMATCH)
+        newest = before and self.generation(draft, before.committee_key_hash)
+        _require(newest and newest.hash == proposal.generation_hash, Reason.GENERATION_MISMATCH)
+        same = before and (before.members, before.threshold) == (proposal.members, proposal.threshold)
+        _require(same and proposal.suite == self.genesis.policy.suite, Reason.COMMITTEE_UNAUTHORISED)
+        reshared_group(proposal.suite)
 
     def _file_erasure(self, draft: Draft, entry: Entry, filed: Filed) -> None:
         said = ErasureAttestation.decode(entry.payload)
         logged = self.committee_key_by_hash(draft, said.committee_key_hash)
         _require(logged, Reason.COMMITTEE_UNKNOWN)
-        # SPEC ERA-3: nobody is done with a period before its end.
-        _require(logged and said.time >= logged.key.retire_at, Reason.ENTRY_REFUSED)
-        place = _ERASURE + said.committee_key_hash + entry.submitter
-        _require(said.final and draft.get(place) is None, Reason.ENTRY_REFUSED)
+        # SPEC ERA-3: nobody is done with a period before its end, nor with a generation before the next is in force.
+        if said.final:
+            _require(logged and said.time >= logged.key.retire_at, Reason.ENTRY_REFUSED)
+        else:
+            before = self.generation_by_hash(draft, said.generation_hash)
+            newest = self.generation(draft, said.committee_key_hash)
+            _require(before and newest and before.committee_key_hash == newest.committee_key_hash
+                     and before.number < newest.number, Reason.ENTRY_REFUSED)  # fmt: skip
+        place = _ERASURE + said.committee_key_hash + (said.generation_hash or _NOTHING_LEFT) + entry.submitter
+        _require(draft.get(place) is None, Reason.ENTRY_REFUSED)
         draft.put(place, pack(filed))
 
     def _file_ingest_root(self, draft: Draft, entry: Entry, filed: Filed) -> None:

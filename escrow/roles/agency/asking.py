@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from itertools import groupby
 
+from msgspec.structs import replace
+
 from escrow.crypto.coins import Coins
 from escrow.ids import Party
 from escrow.roles.agency.collecting import members
@@ -48,12 +50,14 @@ def ask(draft: Draft, light: LightView, warrant_id: bytes, case: Investigation, 
         if not _know_committee(draft, light, period):
             complete = False
             continue
-        key = light.committee_key(draft, period)
+        key, generation = light.committee_key(draft, period), light.generation(draft, period)
+        held = b"" if generation is None else generation.encode()
         mine = [item for item in items if key is not None and item.terms.committee_key_hash == key.hash]
         for chunk in _chunks(mine, room):
             request = _request(case, chunk, coins)
             room -= request.count
             asked = Asked(request.encode(), sign_request(case.request_key, request), period, request.count)
+            asked = replace(asked, generation_bytes=held)
             save_asked(draft, warrant_id, request.hash, asked)
             for item in chunk:
                 mark_asked(draft, warrant_id, item)
@@ -77,7 +81,7 @@ def _know_committee(draft: Draft, light: LightView, period: int) -> bool:
     if key is None:
         light.want(draft, EntryType.COMMITTEE_KEY, committee_subject(light.genesis, period))
         return False
-    if light.generation(draft, period) is None:
+    if not light.is_newest(draft, EntryType.SHARE_GENERATION, key.hash):
         light.want(draft, EntryType.SHARE_GENERATION, key.hash)
         return False
     return True

@@ -1,11 +1,14 @@
 """What custodians answer, request by request: kept, opened as soon as the last of them has answered, and reported."""
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
+from escrow.committee.documents import ShareGeneration
 from escrow.errors import EscrowError, Reason, RefusedError
-from escrow.ids import Party
+from escrow.ids import Millis, Party
 from escrow.roles.agency.commands import CustodianOutcome, Report, RequestReport
-from escrow.roles.agency.opening import open_items, read_response
+from escrow.roles.agency.opening import open_items, read_responses
 from escrow.roles.agency.state import (
     ASKED,
     MISSING,
@@ -24,14 +27,21 @@ from escrow.roles.agency.state import (
     save_said,
 )
 from escrow.roles.authorised import context_of, proposal_for
-from escrow.roles.calls import ReleaseReply, Reply
+from escrow.roles.calls import GetHead, GetRecord, ReleaseReply, Reply
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Draft, Read
+from escrow.tlog.entry import EntryType
 
 _OUT_OF_REACH = frozenset({Reason.UNAVAILABLE, Reason.TIMED_OUT})
 
 
-def collect(draft: Draft, light: LightView, request_hash: bytes, custodian: Party, reply: Reply | EscrowError) -> None:
+_UNREAD = b"unread/"
+"""Requests with answers that fit no generation we know: warrant id ‖ request hash."""
+
+
+def collect(
+    draft: Draft, light: LightView, request_hash: bytes, custodian: Party, reply: Reply | EscrowError, now: Millis
+) -> None:
     """Take one custodian's answer to a request; with the last one, open what can be opened."""
     warrant_id = owner_of(draft, request_hash)
     asked = None if warrant_id is None else load_asked(draft, warrant_id, request_hash)
@@ -41,8 +51,29 @@ def collect(draft: Draft, light: LightView, request_hash: bytes, custodian: Part
     save_said(draft, warrant_id, request_hash, index, _said(reply))
     said = all_said(draft, warrant_id, request_hash)
     if not asked.done and all(one.outcome != ASKED for one in said.values()):
-        asked = _open(draft, light, warrant_id, asked, {index: one.sealed for index, one in said.items() if one.sealed})
+        asked, unread = _open(draft, light, warrant_id, asked, said)
+        if unread:
+            # Perhaps the custodians have passed their shares on since we asked: nobody is named before we know.
+            draft.put(_UNREAD + warrant_id + request_hash, b"")
+            light.want_newer(draft, EntryType.SHARE_GENERATION, asked.request.committee_key_hash, now)
         save_asked(draft, warrant_id, request_hash, asked)
+
+
+def read_again(draft: Draft, light: LightView) -> None:
+    """The log has answered: read under the newest generation what could not be read, or name who sent it."""
+    for key, _ in list(draft.scan(_UNREAD)):
+        warrant_id, request_hash = key[len(_UNREAD) : -32], key[-32:]
+        asked = load_asked(draft, warrant_id, request_hash)
+        if asked is None:
+            raise AssertionError("what was answered was asked")
+        if not draft.owed(GetHead):
+            light.want(draft, EntryType.SHARE_GENERATION, asked.request.committee_key_hash)
+        if draft.owed(GetHead) or draft.owed(GetRecord):
+            continue
+        draft.delete(key)
+        asked, unread = _open(draft, light, warrant_id, asked, all_said(draft, warrant_id, request_hash))
+        named = {*asked.culprits, *(members(light, asked)[index - 1] for index in unread)}
+        save_asked(draft, warrant_id, request_hash, replace(asked, culprits=tuple(sorted(named))))
 
 
 def members(light: LightView, asked: Asked) -> list[str]:
@@ -82,28 +113,35 @@ def _said(reply: Reply | EscrowError) -> Said:
             return Said(Reason.MALFORMED.name)
 
 
-def _open(draft: Draft, light: LightView, warrant_id: bytes, asked: Asked, sealed: dict[int, bytes]) -> Asked:
-    """Open a request with the responses at hand; the request with what came of it."""
-    key, generation = light.committee_key(draft, asked.period), light.generation(draft, asked.period)
-    if key is None or generation is None:
+def _open(
+    draft: Draft, light: LightView, warrant_id: bytes, asked: Asked, said: Mapping[int, Said]
+) -> tuple[Asked, frozenset[int]]:
+    """Open a request with the responses at hand: what came of it, and who sent what fits no generation we know."""
+    key, newest = light.committee_key(draft, asked.period), light.generation(draft, asked.period)
+    if key is None or newest is None:
         raise AssertionError("a request was made for a committee that is known")
-    request, recipient = asked.request, load_case(draft, warrant_id).recipient_key
-    responses, culprits = {}, set[int]()
-    for index, data in sealed.items():
+    context, request = context_of(light.genesis, key), asked.request
+    recipient = load_case(draft, warrant_id).recipient_key
+    sealed = {index: one.sealed for index, one in said.items() if one.sealed}
+    unread, reason, opened, culprits = frozenset(sealed), "", 0, frozenset[int]()
+    for generation in (newest, _before(asked, newest)):
+        responses = read_responses(recipient, request, generation, sealed)
+        unread -= responses.keys()
+        if opened:
+            continue
         try:
-            responses[index] = read_response(recipient, request, generation, index, data)
-        except RefusedError:
-            culprits.add(index)
-    reason, opened = "", 0
-    try:
-        items, more = open_items(context_of(light.genesis, key), generation, request, responses)
-    except RefusedError as error:
-        reason = error.reason.name
-    else:
-        culprits |= more
+            items, culprits = open_items(context, generation, request, responses)
+        except RefusedError as error:
+            reason = error.reason.name
+            continue
         for item in items:
             save_opened(draft, warrant_id, item)
         opened = sum(1 for item in items if not item.reason)
         reason = next((item.reason for item in items if item.reason), "")
     named = tuple(members(light, asked)[index - 1] for index in sorted(culprits))
-    return replace(asked, opened=opened, reason=reason, culprits=named)
+    return replace(asked, opened=opened, reason=reason, culprits=named), unread
+
+
+def _before(asked: Asked, newest: ShareGeneration) -> ShareGeneration:
+    """The generation that was the newest when we asked."""
+    return ShareGeneration.decode(asked.generation_bytes) if asked.generation_bytes else newest

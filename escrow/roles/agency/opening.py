@@ -1,6 +1,7 @@
 """From custodians' responses to text: combine, check by re-encryption, name who sent what does not verify, decrypt."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from escrow.capsule.body import body_id, open_body
 from escrow.capsule.chain import first_chain_key, message_key, next_chain_key
@@ -32,6 +33,17 @@ def read_response(
     if answers != (index, generation.hash, request.hash, request.count):
         raise RefusedError(Reason.SHARE_INVALID, f"custodian {index} answers something else")
     return response
+
+
+def read_responses(
+    recipient: RecipientKey, request: ReleaseRequest, generation: ShareGeneration, sealed: Mapping[int, bytes]
+) -> dict[int, ReleaseResponse]:
+    """The responses that custodians made with their shares of ``generation``, by index."""
+    responses = {}
+    for index, data in sealed.items():
+        with suppress(RefusedError):
+            responses[index] = read_response(recipient, request, generation, index, data)
+    return responses
 
 
 def open_items(

@@ -10,7 +10,7 @@ from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import Millis, Party
 from escrow.roles.agency import applying
 from escrow.roles.agency.asking import ask, owe_release
-from escrow.roles.agency.collecting import collect, report
+from escrow.roles.agency.collecting import collect, read_again, report
 from escrow.roles.agency.commands import Applied, Execute, GetOpened, GetReport, NewApplication, Opened, Refresh
 from escrow.roles.agency.state import Investigation, all_asked, all_opened, keep_item, load_case, save_case
 from escrow.roles.calls import Apply, Call, Case, Done, GetCase, Produce, Produced, Release, Reply
@@ -91,6 +91,7 @@ class Agency:
         if self._answer_of_log(draft, event, now):
             for key, _ in list(draft.scan(_WAITING)):
                 self._ask(draft, key[len(_WAITING) :], coins)
+            read_again(draft, self._light)
             return
         draft.settle(event.todo)
         match event.todo.call:
@@ -101,7 +102,7 @@ class Agency:
             case Produce() as call:
                 self._on_produced(draft, call, event.reply, coins)
             case Release(request=request):
-                collect(draft, self._light, hashlib.sha256(request).digest(), event.todo.to, event.reply)
+                collect(draft, self._light, hashlib.sha256(request).digest(), event.todo.to, event.reply, now)
             case _:
                 pass
 

@@ -72,6 +72,8 @@ class Asked(Struct, frozen=True):
     opened: int = 0
     reason: str = ""
     culprits: tuple[str, ...] = ()
+    generation_bytes: bytes = b""
+    """The share generation that was the newest when we asked."""
 
     @property
     def request(self) -> ReleaseRequest:

@@ -13,7 +13,16 @@ from escrow.committee.erasure import ErasureAttestation
 from escrow.crypto.sign import SigningKey
 from escrow.encoding import number
 from escrow.ids import Millis
-from escrow.roles.custodian.state import CERTIFIED, ERASING, MADE, RUN, load_holding, save_holding
+from escrow.roles.custodian.state import (
+    CERTIFIED,
+    ERASING,
+    HANDOVER,
+    MADE,
+    RUN,
+    SUCCESSOR,
+    load_holding,
+    save_holding,
+)
 from escrow.roles.entries import owe_entry
 from escrow.roles.follower import Follower
 from escrow.roles.machine import Draft
@@ -30,12 +39,15 @@ class Erasing:
     def on_tick(self, draft: Draft, now: Millis) -> None:
         """Attest what an earlier step has erased; erase what has retired since."""
         self._attest(draft, now)
-        for key, key_hash in list(draft.scan(MADE)):
+        for _, key_hash in list(draft.scan(MADE)):
             holding = load_holding(draft, key_hash)
             if holding is not None and holding.share is not None and self._over(holding.period, now):
                 # SPEC ERA-1: at the end of retention the share is erased, with whatever could make it again.
                 save_holding(draft, key_hash, replace(holding, share=None))
-                draft.put(ERASING + key[len(MADE) :], key_hash)
+                for prefix in (HANDOVER, SUCCESSOR):
+                    for place, _ in list(draft.scan(prefix + key_hash)):
+                        draft.delete(place)
+                draft.put(ERASING + key_hash, b"")
                 draft.scrub()
         for prefix in (RUN, CERTIFIED):
             for key, _ in list(draft.scan(prefix)):
@@ -44,10 +56,11 @@ class Erasing:
                     draft.scrub()
 
     def _attest(self, draft: Draft, now: Millis) -> None:
-        for key, key_hash in list(draft.scan(ERASING)):
+        for key, _ in list(draft.scan(ERASING)):
             # SPEC ERA-2: an erasure is attested behind the step that made it, never in it.
             draft.delete(key)
-            said = ErasureAttestation(key_hash, now).encode()
+            what = key[len(ERASING) :]
+            said = ErasureAttestation(what[:32], now, what[32:]).encode()
             owe_entry(draft, self.follower.genesis, self.identity, EntryType.ERASURE, said)
 
     def _over(self, period: int, now: Millis) -> bool:

@@ -126,9 +126,10 @@ class Releasing:
 
     def _proceed(self, decision: Decision, coins: Coins) -> ReleaseReply:
         place = decision.warrant.tag + decision.request.hash
-        stored = decision.draft.get(b"answer/" + place)
-        if stored is not None:
-            return ReleaseReply(stored, "", b"", b"")
+        stored, current = decision.draft.get(b"answer/" + place), decision.holding.generation.hash
+        # What was answered under the shares of before combines with nobody's shares of now.
+        if stored is not None and stored[:32] == current:
+            return ReleaseReply(stored[32:], "", b"", b"")
         decision.check_quotas()
         if not decision.quotas.admitted(decision.request):
             decision.quotas.debit(decision.request, decision.now)
@@ -138,7 +139,7 @@ class Releasing:
         if not self._intent_logged(decision):
             return _PENDING
         sealed = self._shares(decision, coins)
-        decision.draft.put(b"answer/" + place, sealed)
+        decision.draft.put(b"answer/" + place, current + sealed)
         decision.draft.put(b"until/" + place, u64(self._end(decision)))
         response_hash = hashlib.sha256(sealed).digest()
         self._record(decision.draft, decision.warrant.tag, decision.request.hash, response_hash, Outcome.RELEASED)

@@ -10,9 +10,11 @@ from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.ids import Millis, Party
 from escrow.roles.calls import Append, Call, DeliverDealing, DeliverOrder, Done, GetCommittee, GetUpdate, Release
 from escrow.roles.custodian import orders
+from escrow.roles.custodian.commands import Refresh
 from escrow.roles.custodian.erasing import Erasing
 from escrow.roles.custodian.generation import KeyMaking
 from escrow.roles.custodian.release import Releasing
+from escrow.roles.custodian.succeeding import Succeeding
 from escrow.roles.follower import LOG, Follower
 from escrow.roles.machine import Answered, Called, CatchUp, Draft, Event, Read, Tick, Writes
 from escrow.warrant.genesis import Genesis
@@ -45,6 +47,7 @@ class Custodian:
                 entries = self._follower.on_update(draft, todo, reply, now)
                 orders.on_entries(draft, self._follower, entries)
                 self._key_making.on_entries(draft, entries, now, stream)
+                self._succeeding.on_entries(draft, entries, now, stream)
             case Answered(todo, reply):
                 draft.settle(todo)
                 if isinstance(todo.call, Append) and isinstance(reply, EscrowError):
@@ -55,6 +58,7 @@ class Custodian:
                 _say_again(draft)
                 self._follower.catch_up(draft, now)
                 self._key_making.on_tick(draft, now, stream)
+                self._succeeding.on_tick(draft, now)
                 self._releasing.sweep(draft, now)
                 self._erasing.on_tick(draft, now)
         return draft.writes(), None
@@ -67,7 +71,11 @@ class Custodian:
             case GetCommittee():
                 return self._key_making.status(draft, now)
             case DeliverDealing():
-                self._key_making.on_dealing(draft, caller, call, now, coins)
+                if not self._succeeding.on_dealing(draft, caller, call):
+                    self._key_making.on_dealing(draft, caller, call, now, coins)
+                return Done()
+            case Refresh(period) if caller == self.genesis.policy.custodians[self.index - 1]:
+                self._succeeding.propose(draft, period, now, coins)
                 return Done()
             case DeliverOrder():
                 orders.receive(draft, self._follower, self.identity, call.order)
@@ -82,6 +90,10 @@ class Custodian:
     @property
     def _key_making(self) -> KeyMaking:
         return KeyMaking(self._follower, self.index, self.identity)
+
+    @property
+    def _succeeding(self) -> Succeeding:
+        return Succeeding(self._follower, self.identity)
 
     @property
     def _erasing(self) -> Erasing:

@@ -8,14 +8,16 @@
 ``share/``      ``Holding`` by committee key hash; the share in it is the secret of this role
 ``request/``    request hash by (seal tag, request id)
 ``intent/``     ``Admitted`` by (seal tag, request hash): counted, and on its way to the log
-``answer/``     the sealed response by the same; erased at the warrant's end
+``answer/``     generation hash ‖ sealed response by the same; erased at the warrant's end
 ``until/``      when that end is, at the latest, by the same
 ``capsule/``    size of our log when we first intended to open a capsule, by label and capsule hash
 ``debit/``      capsules admitted, by day
 ``denied/``     request hashes with a logged denial
 ``order/``      orders received directly that the log does not show yet, by (seal tag, hash)
 ``again/``      entries that the log has turned away unread, by their place in the outbox
-``erasing/``    hash of the committee key whose erasure is to be attested, by period
+``erasing/``    what is erased and not attested yet: committee key hash, and that of the generation if not all
+``handover/``   the handover in progress, by committee key hash
+``successor/``  our share of a generation that we have acknowledged, by (committee key hash, generation hash)
 ``certified/``  ``Holding`` of a key that we have certified and the log has not settled, by (period, key hash)
 ``clock``       the latest time we have acted on
 ``rate/``       calls of this minute, by caller
@@ -34,6 +36,8 @@ RUN = b"run/"
 MADE = b"made/"
 CERTIFIED = b"certified/"
 ERASING = b"erasing/"
+HANDOVER = b"handover/"
+SUCCESSOR = b"successor/"
 
 
 class Holding(Struct, frozen=True):

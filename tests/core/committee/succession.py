@@ -70,7 +70,9 @@ class Handover:
 
     def __post_init__(self) -> None:
         members = tuple(key_of(person).public for person in self.people)
-        self.proposal = HandoverProposal(self.before.suite, self.before.generation.hash, members, self.threshold)
+        self.proposal = HandoverProposal(
+            self.before.suite, self.before.generation.hash, members, self.threshold, bytes(16)
+        )
         record = Resharing.begin(self.proposal, self.before.generation, self.before.key.public, self.place)
         for person in self.everybody:
             coins = (self.seed * 1000 + person).to_bytes(32, "big")

@@ -229,7 +229,7 @@ def test_every_state_survives_being_written_down_and_none_prints_a_secret() -> N
 @pytest.mark.spec("HND-2")
 def test_only_the_named_generation_hands_over() -> None:
     before, after = made(3, 2), done(made(3, 2), (1, 2, 3), 2)
-    proposal = HandoverProposal(1, before.generation.hash, before.generation.members, 2)
+    proposal = HandoverProposal(1, before.generation.hash, before.generation.members, 2, bytes(16))
     with pytest.raises(RefusedError, match="GENERATION_MISMATCH"):
         Resharing.begin(proposal, after.generation, before.key.public, 7)
     wrong = replace(before.generation, verification=tuple(reversed(before.generation.verification)))
@@ -241,7 +241,7 @@ def test_only_the_named_generation_hands_over() -> None:
 @pytest.mark.parametrize("suite", [0, 3, 4, 5, 6])
 def test_schemes_whose_shares_lie_in_the_capsules_have_no_handover(suite: int) -> None:
     before = made(3, 2)
-    proposal = HandoverProposal(suite, before.generation.hash, before.generation.members, 2)
+    proposal = HandoverProposal(suite, before.generation.hash, before.generation.members, 2, bytes(16))
     with pytest.raises(RefusedError, match="SUITE_MISMATCH"):
         Resharing.begin(proposal, before.generation, before.key.public, 7)
 

@@ -141,7 +141,7 @@ def test_a_run_that_never_ended_ends_with_its_period() -> None:
 
 
 @pytest.mark.spec("ERA-3")
-def test_an_early_a_partial_and_a_repeated_attestation_do_not_count() -> None:
+def test_an_early_a_strange_and_a_repeated_attestation_do_not_count() -> None:
     world, key_hash = made()
     ledger, end = Ledger(world.genesis), world.genesis.policy.retire_at(1000)
 

@@ -1,0 +1,148 @@
+"""How a custodian takes part in a handover: it feeds the log to ``committee.handover`` and does what that says.
+
+A handover begins where the log shows an admitted proposal while none is in progress, so it begins at the same place for
+everybody. The old share is in force, and kept, until the log shows the next generation; every share of a generation
+that was acknowledged is kept until then, too, because only the log decides which one that is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from escrow.committee import handover
+from escrow.committee.documents import ShareGeneration
+from escrow.committee.handover import HandoverState, Me
+from escrow.committee.messages import Abandoned, Kind, Renewed, ToLog, ToMember
+from escrow.committee.resharing import Resharing
+from escrow.committee.succession import HandoverProposal, reshared_group
+from escrow.crypto.coins import Coins
+from escrow.crypto.sign import SigningKey
+from escrow.errors import Reason, RefusedError
+from escrow.ids import Millis, Party
+from escrow.roles.calls import DeliverDealing
+from escrow.roles.custodian.state import ERASING, HANDOVER, SUCCESSOR, load_holding, save_holding
+from escrow.roles.entries import owe_entry
+from escrow.roles.follower import Follower
+from escrow.roles.machine import Draft
+from escrow.roles.state import pack, unpack
+from escrow.secret import Secret
+from escrow.tlog.entry import Entry, EntryType
+from escrow.warrant.genesis import Genesis
+
+_KINDS = {EntryType[kind.name]: kind for kind in Kind if kind.of_handover}
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeding:
+    """The part of a custodian that passes shares on. All state is in the draft that is passed in."""
+
+    follower: Follower
+    identity: SigningKey
+
+    @property
+    def genesis(self) -> Genesis:
+        """The deployment."""
+        return self.follower.genesis
+
+    def propose(self, draft: Draft, period: int, now: Millis, coins: Coins) -> None:
+        """Ask for a refresh of the shares of ``period``.
+
+        ``NO_COMMITTEE_KEY`` or ``PERIOD_RETIRED`` if there are none; ``SUITE_MISMATCH`` if they stay where they are.
+        """
+        reshared_group(self.genesis.policy.suite)
+        logged = self.follower.committee_key(draft, self.genesis.policy.hash, period)
+        before = None if logged is None else self.follower.generation(draft, logged.key.hash)
+        if before is None:
+            raise RefusedError(Reason.NO_COMMITTEE_KEY)
+        if now >= self.genesis.policy.retire_at(period):
+            raise RefusedError(Reason.PERIOD_RETIRED)
+        suite, nonce = self.genesis.policy.suite, coins.take("handover", 16)
+        proposal = HandoverProposal(suite, before.hash, before.members, before.threshold, nonce)
+        owe_entry(draft, self.genesis, self.identity, EntryType.HANDOVER_PROPOSAL, proposal.encode())
+
+    def on_entries(self, draft: Draft, entries: Iterable[tuple[int, Entry]], now: Millis, coins: Coins) -> None:
+        """Take newly followed entries, in log order."""
+        for index, entry in entries:
+            if entry.type is EntryType.HANDOVER_PROPOSAL:
+                self._begin(draft, index, HandoverProposal.decode(entry.payload), now, coins)
+            elif entry.type is EntryType.SHARE_GENERATION:
+                self._succeed(draft, ShareGeneration.decode(entry.payload), entry.payload)
+            elif entry.type in _KINDS:
+                for key, data in list(draft.scan(HANDOVER)):
+                    state, said = unpack(data, HandoverState), (_KINDS[entry.type], entry.submitter, entry.payload)
+                    self._carry_out(draft, key, handover.on_entry(state, self._me(draft, key), *said, now))
+
+    def on_tick(self, draft: Draft, now: Millis) -> None:
+        """Name who is silent."""
+        for key, data in list(draft.scan(HANDOVER)):
+            state = unpack(data, HandoverState)
+            step = handover.on_tick(state, now)
+            if step[0] is not state:
+                self._carry_out(draft, key, step)
+
+    def on_dealing(self, draft: Draft, caller: Party, call: DeliverDealing) -> bool:
+        """Take a ciphertext from another member; False if it is not of a handover in progress here."""
+        sender = self.genesis.custodian_keys.get(caller)
+        for key, data in list(draft.scan(HANDOVER)):
+            state = unpack(data, HandoverState)
+            record = state.record
+            if (record.proposal.hash, record.place) != (call.proposal_hash, call.run):
+                continue
+            if sender is None or sender not in record.before.members:
+                raise RefusedError(Reason.PERMISSION_DENIED, "only members deal")
+            index = record.before.members.index(sender) + 1
+            self._carry_out(draft, key, handover.on_ciphertext(state, self._me(draft, key), index, call.ciphertext))
+            return True
+        return False
+
+    def _begin(self, draft: Draft, index: int, proposal: HandoverProposal, now: Millis, coins: Coins) -> None:
+        before = self.follower.generation_by_hash(draft, proposal.generation_hash)
+        logged = None if before is None else self.follower.committee_key_by_hash(draft, before.committee_key_hash)
+        if before is None or logged is None:
+            raise AssertionError("a proposal that was filed is of a generation that was")
+        place = HANDOVER + before.committee_key_hash
+        if draft.get(place) is not None or now >= self.genesis.policy.retire_at(logged.period):
+            return
+        record = Resharing.begin(proposal, before, logged.key.public, index)
+        fresh = coins.take(f"handover/{index}", 32)
+        self._carry_out(draft, place, handover.begin(self._me(draft, place), record, now, fresh))
+
+    def _me(self, draft: Draft, place: bytes) -> Me:
+        holding = load_holding(draft, place[len(HANDOVER) :])
+        return Me(self.identity, None if holding is None else holding.share)
+
+    def _carry_out(self, draft: Draft, place: bytes, step: handover.Step) -> None:
+        state, outputs = step
+        draft.put(place, pack(state))
+        if state.share is not None:
+            draft.put(SUCCESSOR + place[len(HANDOVER) :] + state.record.outcome.hash, state.share.expose())
+        for output in outputs:
+            match output:
+                case ToLog(kind, payload):
+                    owe_entry(draft, self.genesis, self.identity, EntryType[kind.name], payload)
+                case ToMember(index, ciphertext):
+                    record = state.record
+                    call = DeliverDealing(record.proposal.hash, record.place, ciphertext)
+                    draft.owe(self._party(record.proposal.members[index - 1]), call)
+                case Renewed() | Abandoned():
+                    draft.delete(place)
+
+    def _succeed(self, draft: Draft, generation: ShareGeneration, payload: bytes) -> None:
+        """The log shows the next generation: it is in force, and all shares that are not of it are erased."""
+        key_hash = generation.committee_key_hash
+        holding = load_holding(draft, key_hash)
+        if not generation.number or holding is None or holding.share is None:
+            return
+        kept = draft.get(SUCCESSOR + key_hash + generation.hash)
+        # SPEC HND-11: an old share is erased when the log shows that all have new ones, and not before.
+        share = None if kept is None else Secret(kept)
+        save_holding(draft, key_hash, replace(holding, generation_bytes=payload, share=share))
+        for prefix in (HANDOVER, SUCCESSOR):
+            for place, _ in list(draft.scan(prefix + key_hash)):
+                draft.delete(place)
+        draft.put(ERASING + key_hash + holding.generation.hash, b"")
+        draft.scrub()
+
+    def _party(self, member: bytes) -> Party:
+        return next(Party(name) for name, key in self.genesis.custodian_keys.items() if key == member)
