@@ -32,6 +32,11 @@ class Kind(StrEnum):
     SHARE_GENERATION = "SHARE_GENERATION"
 
     @property
+    def follows_erasure(self) -> bool:
+        """Whether its author has erased what could open others' parts, or make its own again, before it exists."""
+        return self in (Kind.DKG_COMMIT, Kind.DKG_CERTIFY, Kind.HANDOVER_DEAL, Kind.HANDOVER_ACKNOWLEDGEMENT)
+
+    @property
     def of_handover(self) -> bool:
         """Whether a handover reads such entries."""
         return self.startswith("HANDOVER_") or self in (Kind.DKG_DISPUTE, Kind.DKG_ANSWER)

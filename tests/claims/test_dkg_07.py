@@ -10,8 +10,13 @@ from escrow.committee.succession import verify_successor
 from escrow.crypto.edwards25519 import EDWARDS25519
 from escrow.crypto.group import Scalar
 from escrow.errors import EscrowError
+from escrow.ids import Party
+from escrow.roles.custodian.commands import Refresh
+from escrow.roles.custodian.state import load_holding
 from tests.claims.measures import Census, effort
 from tests.core.committee.succession import Handover, made
+from tests.core.roles.test_erasing import CUSTODIANS
+from tests.core.roles.test_erasing import made as made_world
 
 pytestmark = pytest.mark.claim("DKG-07")
 
@@ -45,3 +50,30 @@ def test_wherever_it_stops_either_generation_is_whole(census: Census, steps: int
         assert held, "whoever acknowledged has stored its share before"
         assert EDWARDS25519.base_mul(Scalar.decode(held[0].expose())) == generation.share_key(EDWARDS25519, index)
     census("the new one")
+
+
+@effort(0.1)
+@given(st.integers(0, 12), st.sampled_from(CUSTODIANS))
+def test_running_custodians_keep_the_old_share_until_the_new_one_is_in_force(
+    census: Census, rounds: int, crashed: Party
+) -> None:
+    world, key_hash = made_world()
+    world.run(world["custodian/1"], Refresh(1000))
+    for _ in range(rounds):
+        world.settle()
+    store = world.store(crashed)
+    world.add(crashed, world.role_of(crashed)).store = store
+    held = [load_holding(world.store(custodian), key_hash) for custodian in CUSTODIANS]
+    numbers = set()
+    for one in held:
+        assert one is not None
+        assert one.share is not None, "whatever happens, everybody can serve one of the two"
+        numbers.add(one.generation.number)
+        held_key = EDWARDS25519.base_mul(Scalar.decode(one.share.expose()))
+        assert held_key == one.generation.share_key(EDWARDS25519, one.index)
+    census("the new one" if max(numbers) else "the old one")
+    for _ in range(12):
+        world.settle()
+    after = load_holding(world.store(crashed), key_hash)
+    assert after is not None
+    assert after.generation.number == 1

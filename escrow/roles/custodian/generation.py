@@ -149,6 +149,7 @@ class KeyMaking:
             self._remember(draft, period, state, state.share)
         for output in outputs:
             if isinstance(output, Aborted):
+                draft.scrub()
                 return self._begin(draft, period, output.run + 1, now, coins)
             self._do(draft, period, state, output)
         return state
@@ -156,6 +157,9 @@ class KeyMaking:
     def _do(self, draft: Draft, period: int, state: DkgState, output: Output) -> None:
         match output:
             case ToLog(kind, payload):
+                if kind.follows_erasure:
+                    # SPEC ERA-4: what the step has erased is in no journal when the entry leaves.
+                    draft.scrub()
                 owe_entry(draft, self.genesis, self.identity, EntryType[kind.name], payload)
             case ToMember(index, ciphertext):
                 record = state.record

@@ -120,6 +120,8 @@ class Succeeding:
         for output in outputs:
             match output:
                 case ToLog(kind, payload):
+                    if kind.follows_erasure:
+                        draft.scrub()
                     owe_entry(draft, self.genesis, self.identity, EntryType[kind.name], payload)
                 case ToMember(index, ciphertext):
                     record = state.record
@@ -127,6 +129,7 @@ class Succeeding:
                     draft.owe(self._party(record.proposal.members[index - 1]), call)
                 case Renewed() | Abandoned():
                     draft.delete(place)
+                    draft.scrub()
 
     def _succeed(self, draft: Draft, generation: ShareGeneration, payload: bytes) -> None:
         """The log shows the next generation: it is in force, and all shares that are not of it are erased."""

@@ -42,8 +42,8 @@ TERMS = Terms(custodians=3, threshold=2, witnesses=3, quorum=2, ingest_cadence=H
 class Scene:
     """See the module. ``at`` names the moments one can rewind to."""
 
-    def __init__(self) -> None:
-        self.world = World(terms=TERMS)
+    def __init__(self, terms: Terms = TERMS) -> None:
+        self.world = World(terms=terms)
         self.world.make_committee_key()
         self.alice, self.bob = (self.world.register(name) for name in ("alice", "bob"))
         self.settle()

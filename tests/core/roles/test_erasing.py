@@ -9,6 +9,7 @@ from escrow.committee.erasure import ErasureAttestation
 from escrow.errors import MalformedError
 from escrow.ids import Millis, Party
 from escrow.roles.calls import Append
+from escrow.roles.custodian.commands import Refresh
 from escrow.roles.custodian.role import Custodian
 from escrow.roles.custodian.state import CERTIFIED, MADE, RUN, load_holding
 from escrow.roles.ledger import Ledger
@@ -93,14 +94,18 @@ def test_an_erasure_is_attested_in_a_later_step_than_it_is_made() -> None:
     assert _attested(third) == []
 
 
-def _attested(writes: Writes) -> list[ErasureAttestation]:
+def _owed(writes: Writes) -> list[Entry]:
+    """The entries that a step owes the log."""
     draft = Draft(MemoryStore())
     for key, value in writes.puts.items():
         if value is not None:
             draft.put(key, value)
     calls = [todo.call for todo in draft.owed(Append)]
-    entries = [Entry.decode(one) for call in calls if isinstance(call, Append) for one in call.entries]
-    return [ErasureAttestation.decode(entry.payload) for entry in entries if entry.type is EntryType.ERASURE]
+    return [Entry.decode(one) for call in calls if isinstance(call, Append) for one in call.entries]
+
+
+def _attested(writes: Writes) -> list[ErasureAttestation]:
+    return [ErasureAttestation.decode(entry.payload) for entry in _owed(writes) if entry.type is EntryType.ERASURE]
 
 
 def test_the_share_is_gone_from_the_file_and_its_journal_when_the_step_ends(tmp_path: Path) -> None:
@@ -171,3 +176,35 @@ def test_an_attestation_is_read_back_or_refused() -> None:
         for bad in (said.encode()[:-1], said.encode() + b"\0", b""):
             with pytest.raises(MalformedError):
                 ErasureAttestation.decode(bad)
+
+
+class Witnessed(MemoryStore):
+    """Remembers, of every step, the types of the entries that it owes the log and whether it scrubs."""
+
+    def __init__(self, before: MemoryStore) -> None:
+        super().__init__()
+        self.restore(before.snapshot())
+        self.steps: list[tuple[frozenset[EntryType], bool]] = []
+
+    def _apply(self, writes: Writes) -> None:
+        self.steps.append((frozenset(entry.type for entry in _owed(writes)), writes.scrub))
+        super()._apply(writes)
+
+
+@pytest.mark.spec("ERA-4")
+def test_what_a_run_erases_is_in_no_journal_when_the_entry_leaves() -> None:
+    world = World(terms=SHORT, start=START)
+    stores = []
+    for custodian in CUSTODIANS:
+        stores.append(Witnessed(world.store(custodian)))
+        world[custodian].store = stores[-1]
+    world.make_committee_key()
+    world.run(world[CUSTODIANS[0]], Refresh(1000))
+    for _ in range(9):
+        world.settle()
+    after = EntryType.DKG_COMMIT, EntryType.DKG_CERTIFY, EntryType.HANDOVER_DEAL, EntryType.HANDOVER_ACKNOWLEDGEMENT
+    for store in stores:
+        for kind in after:
+            (scrubbed,) = {scrub for types, scrub in store.steps if kind in types}
+            assert scrubbed
+        assert sum(scrub for _, scrub in store.steps) <= 8, "and not with every step: it costs a sync of its own"
