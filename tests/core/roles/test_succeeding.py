@@ -21,6 +21,7 @@ from escrow.roles.custodian.state import HANDOVER, SUCCESSOR, Holding, load_hold
 from escrow.roles.ledger import Ledger
 from escrow.roles.machine import Draft
 from escrow.tlog.entry import Entry, EntryType
+from escrow.warrant.policy import SchemeName
 from escrow.world.world import World
 from tests.core.roles.scene import Scene, scene
 from tests.core.roles.test_erasing import CUSTODIANS, made, retire, values
@@ -255,6 +256,31 @@ def test_parts_come_from_members_only() -> None:
     )
     with pytest.raises(RefusedError, match="PERMISSION_DENIED"):
         world.ask("custodian/1", DeliverDealing(proposal.hash, place, bytes(48)), "witness/1")
+
+
+@pytest.mark.parametrize("scheme", ["pq", "hybrid-ed25519"])
+def test_a_scheme_whose_shares_lie_in_the_capsules_is_not_refreshed(scheme: SchemeName) -> None:
+    world = World(terms=replace(SHORT, scheme=scheme), start=START)
+    world.make_committee_key()
+    logged = Ledger(world.genesis).committee_key(world.store("log"), world.genesis.policy.hash, PERIOD)
+    assert logged is not None
+    with pytest.raises(RefusedError, match="SUITE_MISMATCH"):
+        world.run(world["custodian/1"], Refresh(PERIOD))
+    held = holding(world, CUSTODIANS[0], logged.key.hash)
+    suite = world.genesis.policy.suite
+    old = held.generation
+    proposal = HandoverProposal(suite, old.hash, old.members, old.threshold, bytes(16))
+    assert not filed(world, EntryType.HANDOVER_PROPOSAL, proposal.encode())
+    for wrong in (one for one in successors(held.generation, world) if one.number):
+        assert not filed(world, EntryType.SHARE_GENERATION, wrong.encode())
+        with pytest.raises(RefusedError):
+            check_generation(world.genesis, held.key, PERIOD, wrong.encode())
+    refreshed_by_all = replace(held.generation, number=1)
+    with pytest.raises(RefusedError, match="SUITE_MISMATCH"):
+        check_generation(world.genesis, held.key, PERIOD, refreshed_by_all.encode())
+    retire(world)
+    for custodian in CUSTODIANS:
+        assert holding(world, custodian, logged.key.hash).share is None
 
 
 # -- under a warrant --------------------------------------------------------------------------

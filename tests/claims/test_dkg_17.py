@@ -1,0 +1,33 @@
+"""DKG-17: shares that lie in the capsules have no handover: nothing that could begin one takes the suite."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escrow.committee.resharing import Resharing
+from escrow.committee.succession import HandoverProposal
+from escrow.crypto.suites import HYBRID_EDWARDS25519, HYBRID_RISTRETTO255, PQ, TDH2_EDWARDS25519
+from escrow.errors import Reason, RefusedError
+from tests.claims.measures import Census, effort
+from tests.core.committee.succession import made
+
+pytestmark = pytest.mark.claim("DKG-17")
+
+
+@effort(0.2)
+@given(st.sampled_from((TDH2_EDWARDS25519, PQ, HYBRID_EDWARDS25519, HYBRID_RISTRETTO255)), st.binary(max_size=2500))
+def test_no_handover_of_a_suite_with_shares_in_its_capsules_begins(census: Census, suite: int, public: bytes) -> None:
+    held = made(3, 2)
+    proposal = HandoverProposal(suite, held.generation.hash, held.generation.members, 2, bytes(16))
+    if suite == TDH2_EDWARDS25519:
+        Resharing.begin(proposal, held.generation, held.key.public, 7)
+        census("begun")
+        return
+    with pytest.raises(RefusedError) as refused:
+        proposal.group  # noqa: B018 - it is the reading that refuses
+    assert refused.value.reason is Reason.SUITE_MISMATCH
+    for key in (held.key.public, public):
+        with pytest.raises(RefusedError) as refused:
+            Resharing.begin(proposal, held.generation, key, 7)
+        assert refused.value.reason is Reason.SUITE_MISMATCH
+    census("refused")
