@@ -1,49 +1,58 @@
-"""MSG-04: a device that is stolen opens nothing that it had opened before (forward secrecy of the session)."""
+"""MSG-04: a device that is stolen opens nothing that it had opened or sent before (forward secrecy)."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
-from escrow.e2ee import ratchet
-from escrow.e2ee.ratchet import RatchetState
-from escrow.errors import EscrowError
+from escrow.roles.device.state import ESCROW, PLAIN
 from tests.claims.measures import Census, effort
-from tests.core.e2ee.people import NOW, coins, ratchet_pair
+from tests.claims.thieves import MOST, Step, Talk, steps, strangers, street
 
 pytestmark = pytest.mark.claim("MSG-04")
 
-AD = b"mode and lineage"
+KINDS = {
+    "pair, no escrow": (1, PLAIN, False),
+    "pair, message": (1, ESCROW, False),
+    "pair, epoch": (MOST, ESCROW, False),
+    "group, no escrow": (1, PLAIN, True),
+    "group, epoch": (1, ESCROW, True),
+}
 
 
-def exposed(stolen: RatchetState, message: bytes) -> bool:
-    """Whether the thief opens it: with the state as it is, and with its counter turned back."""
-    for turned in {stolen.received, *range(min(stolen.received, 12))}:
-        try:
-            ratchet.decrypt(replace(stolen, received=turned), message, AD, NOW)
-        except EscrowError:
-            continue
-        return True
-    return False
-
-
-@effort(0.5)
-@given(st.lists(st.tuples(st.integers(0, 1), st.booleans()), min_size=1, max_size=12))
-def test_a_snapshot_opens_only_what_was_skipped_or_is_still_to_come(
-    census: Census, script: list[tuple[int, bool]]
+@pytest.mark.parametrize("kind", KINDS)
+@effort(0.3)
+@given(steps(3, days=True), steps(3, 6, days=True), st.integers(0, 1))
+def test_nothing_that_was_said_or_shown_before_the_theft_is_exposed(
+    census: Census, kind: str, before: list[Step], after: list[Step], victim: int
 ) -> None:
-    sides, opened, skipped = list(ratchet_pair()), list[tuple[int, bytes]](), list[tuple[int, bytes]]()
-    for number, (speaker, arrives) in enumerate(script):
-        if speaker == 1 and not sides[1].remote:
-            continue
-        sides[speaker], message = ratchet.encrypt(sides[speaker], b"text", AD, coins(number))
-        if arrives:
-            sides[1 - speaker], _ = ratchet.decrypt(sides[1 - speaker], message, AD, NOW)
-        (opened if arrives else skipped).append((1 - speaker, message))
-    for to, message in opened:
-        assert not exposed(sides[to], message)
-        census("not exposed")
-    for to, message in skipped:
-        # The thief is no paper tiger: what has not arrived yet, the device itself must still be able to open.
-        assert exposed(sides[to], message)
+    chain, mode, group = KINDS[kind]
+    if not group:
+        before, after = ([(what, who % 2, flag) for what, who, flag in script] for script in (before, after))
+    talk = Talk(street(chain), mode, group)
+    talk.go(before)
+    settled, taken = talk.settled(victim), talk.theft(victim)
+    talk.go(after)
+    exposed = talk.exposed(taken)
+    assert not exposed & settled
+    # The thief is no paper tiger: what has not arrived yet, the device itself must still be able to open.
+    heard = {number for number, one in enumerate(talk.posted) if one.sender != talk.device(victim)} - settled
+    for _ in heard & exposed:
         census("exposed")
+    for _ in settled:
+        census("not exposed")
+
+
+@effort(0.3)
+@given(steps(2, 8), st.integers(0, 1), st.sampled_from([PLAIN, ESCROW]))
+def test_not_even_the_first_messages_of_a_session_are_exposed(
+    census: Census, before: list[Step], victim: int, mode: int
+) -> None:
+    talk = Talk(strangers(1), mode)
+    talk.go([("say", 1 - victim, True), *before])
+    early = talk.theft(victim)
+    assert 0 in talk.exposed(early) or 0 in talk.settled(victim)
+    talk.sync(victim)
+    settled, late = talk.settled(victim), talk.theft(victim)
+    assert 0 in settled
+    assert not talk.exposed(late) & settled
+    census("first message")

@@ -85,6 +85,11 @@ def close_chain(draft: Draft, label_hash: bytes) -> None:
             draft.delete(key)
 
 
+def sending_chains(view: Read | Draft) -> Iterator[SendingChain]:
+    """The chains that conversations go on under."""
+    return (unpack(data, SendingChain) for _, data in view.scan(_OUT))
+
+
 def _terms(label: Label) -> tuple[bytes, bytes, int, int, bytes]:
     return label.policy_hash, label.committee_key_hash, label.epoch, label.roster_version, label.conv_tag
 
@@ -155,6 +160,11 @@ def followed_chain(view: Read | Draft, label: Label) -> ReceivingChain | None:
     """The chain of that name, if it is one of many messages and its first was accepted."""
     data = view.get(_IN + place_of(label))
     return unpack(data, ReceivingChain) if data else None
+
+
+def receiving_chains(view: Read | Draft) -> Iterator[ReceivingChain]:
+    """All chains of many messages that are followed."""
+    return (unpack(data, ReceivingChain) for _, data in view.scan(_IN) if data)
 
 
 def follow(draft: Draft, label: Label, chain: ReceivingChain, ends: int) -> None:
