@@ -7,6 +7,7 @@ user to read again is not counted here.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,15 +17,19 @@ from escrow.capsule.body import Body, body_id, open_body
 from escrow.capsule.chain import advance, first_chain_key, message_key
 from escrow.capsule.envelope import EnvelopeContent, env_root
 from escrow.capsule.header import Header
+from escrow.e2ee import sender_keys
+from escrow.e2ee.plain import Plain
 from escrow.e2ee.pqxdh import SessionSecret, Used, respond
 from escrow.e2ee.ratchet import RatchetState
+from escrow.e2ee.sender_keys import Distribution, Place, ReceiverKey, SenderKey, accept, chain_id_of
 from escrow.e2ee.session import Respond, Session, open_
 from escrow.errors import EscrowError, Reason, RefusedError
-from escrow.ids import Party
+from escrow.ids import AccountId, DeviceNo, Party
 from escrow.roles.callers import device_of
 from escrow.roles.calls import Call, DeviceEnvelope, EscrowDelivery, PlainDelivery, Submission, Submit
 from escrow.roles.device.chains import receiving_chains, sending_chains
 from escrow.roles.device.state import ESCROW, PLAIN, Deferred, load_me, load_prekey
+from escrow.roles.device.voices import SPOKEN, all_voices, is_spoken
 from escrow.roles.machine import Read
 from escrow.roles.state import unpack
 from escrow.secret import Secret
@@ -123,6 +128,9 @@ class _Thief:
             kept: EscrowDelivery | PlainDelivery | None = deferred.delivery.escrow or deferred.delivery.plain
             if kept is not None and deferred.opened:
                 self._opened[kept.envelope] = deferred.opened
+        self._voices: dict[bytes, list[ReceiverKey]] = {}
+        for voice in all_voices(stolen):
+            self._voices.setdefault(voice.chain_id, []).append(_heard(voice))
         for sending in sending_chains(stolen):
             self._learn(sending.label_hash, sending.index, sending.key)
         for receiving in receiving_chains(stolen):
@@ -143,15 +151,27 @@ class _Thief:
             if self._device not in (one.sender, to):
                 continue
             opened = self._opened.get(letter.envelope) or self._open(one.sender, to, one.mode, letter.envelope)
-            if opened is None:
-                continue
-            self._opened[letter.envelope] = opened
-            if one.mode == ESCROW:
-                content = EnvelopeContent.decode(opened)
-                if content.seed is not None:
-                    self._learn(content.label_hash, 0, first_chain_key(content.seed, content.label_hash))
+            if opened is not None:
+                self._opened[letter.envelope] = opened
+                self._learn_from(one, opened)
+
+    def _learn_from(self, one: Posted, opened: bytes) -> None:
+        """Keep the seed, or the sender key, that is told in an envelope."""
+        if one.mode == ESCROW:
+            content = EnvelopeContent.decode(opened)
+            if content.seed is not None:
+                self._learn(content.label_hash, 0, first_chain_key(content.seed, content.label_hash))
+            return
+        said = Plain.decode(opened)
+        if said.voice:
+            account, device = one.sender
+            told = Distribution.decode(said.voice)
+            place = Place(said.conversation, said.version, AccountId(account), DeviceNo(device))
+            self._voices.setdefault(told.chain_id, []).append(accept(told, place))
 
     def _open(self, sender: Device, to: Device, mode: int, envelope: bytes) -> bytes | None:
+        if is_spoken(envelope):
+            return self._hear(envelope.removeprefix(SPOKEN))
         ears = self._ears.setdefault((sender, to, mode), [])
         answer: Respond = self._answer if to == self._device else _no_prekeys
         for place, session in enumerate([*ears, None]):
@@ -161,6 +181,12 @@ class _Thief:
                 continue
             ears[place : place + 1] = [following]
             return opened
+        return None
+
+    def _hear(self, message: bytes) -> bytes | None:
+        for voice in self._voices.get(chain_id_of(message), ()):
+            with suppress(EscrowError):
+                return sender_keys.open_(voice, message, _EVER)[1]
         return None
 
     def _answer(self, initial: bytes) -> tuple[SessionSecret, Used]:
@@ -206,6 +232,13 @@ def _turned_round(state: RatchetState) -> RatchetState:
     return replace(
         state, own=None, remote=remote, sending=None, receiving=state.sending, received=state.sent, skipped=()
     )
+
+
+def _heard(voice: SenderKey | ReceiverKey) -> ReceiverKey:
+    """A key as those have it who hear it."""
+    if isinstance(voice, ReceiverKey):
+        return voice
+    return ReceiverKey(voice.ad, voice.chain_id, voice.iteration, voice.chain, voice.distribution.public, ())
 
 
 def _no_prekeys(_initial: bytes) -> tuple[SessionSecret, Used]:

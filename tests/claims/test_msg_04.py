@@ -20,7 +20,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@effort(0.3)
+@effort(0.15)
 @given(steps(3, days=True), steps(3, 6, days=True), st.integers(0, 1))
 def test_nothing_that_was_said_or_shown_before_the_theft_is_exposed(
     census: Census, kind: str, before: list[Step], after: list[Step], victim: int
@@ -42,7 +42,7 @@ def test_nothing_that_was_said_or_shown_before_the_theft_is_exposed(
         census("not exposed")
 
 
-@effort(0.3)
+@effort(0.2)
 @given(steps(2, 8), st.integers(0, 1), st.sampled_from([PLAIN, ESCROW]))
 def test_not_even_the_first_messages_of_a_session_are_exposed(
     census: Census, before: list[Step], victim: int, mode: int

@@ -61,12 +61,12 @@ def test_a_chain_of_an_epoch_heals_with_the_epoch(
     census("healed by the epoch")
 
 
-@effort(0.1)
-@given(steps(3), steps(3, 8), st.integers(0, 2))
-def test_a_group_whose_sessions_carry_only_seeds_heals_with_the_second_epoch(
-    census: Census, before: list[Step], after: list[Step], victim: int
+@effort(0.2)
+@given(steps(3), steps(3, 8), st.integers(0, 2), st.sampled_from([PLAIN, ESCROW]))
+def test_a_group_whose_sessions_carry_only_keys_of_chains_heals_with_the_second_epoch(
+    census: Census, before: list[Step], after: list[Step], victim: int, mode: int
 ) -> None:
-    talk = Talk(street(1), ESCROW, group=True)
+    talk = Talk(street(1), mode, group=True)
     talk.go(before)
     talk.stolen = talk.theft(victim)
     talk.at.world.advance(DAY)

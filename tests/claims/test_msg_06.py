@@ -31,7 +31,7 @@ def chains(talk: Talk) -> dict[bytes, list[int]]:
     return found
 
 
-@effort(0.5)
+@effort(0.3)
 @given(steps(2), steps(2), st.integers(0, 1))
 def test_with_a_chain_for_each_message_it_is_what_the_ratchet_alone_exposes(
     census: Census, before: list[Step], after: list[Step], victim: int
@@ -42,7 +42,7 @@ def test_with_a_chain_for_each_message_it_is_what_the_ratchet_alone_exposes(
         census("as the ratchet")
 
 
-@effort(0.5)
+@effort(0.3)
 @given(steps(2, days=True), steps(2, days=True), st.integers(0, 1))
 @example([DAY, LOST, SAY, HEAR], [], 0).via("the skipped envelope of a seed opens the chain behind it")
 @example([HEAR], [DAY, SAY, HEAR, ANSWER, HEARD, SAY], 0).via("a chain begins after the theft, and before it heals")

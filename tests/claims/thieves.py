@@ -138,7 +138,8 @@ class Talk:
         kept = [one for one in reply.items if _mark(one) not in self.lost]
         contents = list(reversed(kept)) if self.reverse else kept
         if not self.group and origin in [self.at.device(name).party for name in self.people]:
-            self.schedule += [Hear(self.numbers[_mark(one)]) for one in contents]
+            words = (self.numbers.get(_mark(one)) for one in contents)  # what devices ask each other is none
+            self.schedule += [Hear(number) for number in words if number is not None]
         return replace(reply, items=tuple(replace(b, number=a.number) for a, b in zip(kept, contents, strict=True)))
 
 

@@ -24,6 +24,8 @@ def stolen_from(talk: Talk, before: list[Step], after: list[Step], victim: int) 
 @effort(0.5)
 @given(steps(2), steps(2), st.integers(0, 1), st.sampled_from([0, 1, 2, 3, MOST]))
 def test_model_and_product_expose_the_same(before: list[Step], after: list[Step], victim: int, chain: int) -> None:
+    if chain > 1:  # who misses the beginning of a chain asks for it, which no model knows
+        before, after = ([(what, who, what == "say" or flag) for what, who, flag in part] for part in (before, after))
     talk = Talk(street(chain or 1), ESCROW if chain else PLAIN)
     found, schedule, theft = stolen_from(talk, before, after, victim)
     assert found - {0, 1} == exposed(schedule, victim, theft, every(chain) if chain else None) - {0, 1}

@@ -172,6 +172,12 @@ def hear(draft: Draft, sender: Identity, envelope: bytes, now: int) -> tuple[Hea
     return following, plaintext
 
 
+def all_voices(view: Read | Draft) -> Iterator[SenderKey | ReceiverKey]:
+    """Every key that this device speaks or hears under."""
+    yield from (unpack(data, Voice).key for _, data in view.scan(_OWN))
+    yield from (heard.key for _, heard in _all(view))
+
+
 def _make_room(draft: Draft, sender: Identity, conversation: bytes) -> None:
     """Of one device in one group the newest keys are kept."""
     theirs = [(one.since, name, one) for name, one in _all(draft, _of(sender)) if one.conversation == conversation]
