@@ -1,8 +1,10 @@
 """The label: everything a capsule is bound to. 338 bytes, always; its SHA-256 stands for it everywhere else."""
 
 import hashlib
-from dataclasses import dataclass
-from typing import Final, Self
+from functools import lru_cache
+from typing import Final, final
+
+from msgspec import Struct
 
 from escrow.crypto.suites import SUITES
 from escrow.encoding import number, u8, u16, u32, u64
@@ -18,8 +20,8 @@ MOST_IN_CHAIN: Final = 1024
 _WIDTHS: Final = (2, 1, 32, 32, 32, 8, 32, 32, 4, 8, 16, 8, 4)
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+@final
+class Label(Struct, frozen=True, gc=False):
     """The fields in their order on the wire; ``roster_root`` hides the members behind salts."""
 
     suite: int
@@ -55,29 +57,39 @@ class Label:
             u32(self.n_max),
         )
 
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
+    @staticmethod
+    def decode(data: bytes) -> "Label":
         """Read strictly; ``MalformedError`` for any other length, suite, mode or chain length than there is."""
-        raw = fields(Tag.LABEL, data, *_WIDTHS)
-        suite, mode, policy, committee, conv_tag, version, root, account, device, epoch, chain_id, chain_no, most = raw
-        label = cls(
-            number(suite),
-            number(mode),
-            policy,
-            committee,
-            conv_tag,
-            number(version),
-            root,
-            account,
-            number(device),
-            number(epoch),
-            chain_id,
-            number(chain_no),
-            number(most),
-        )
-        if label.suite not in SUITES.values() or label.mode != ESCROWED or not 1 <= label.n_max <= MOST_IN_CHAIN:
-            raise MalformedError("a label with a suite, mode or chain length that does not exist")
-        return label
+        return _read(data)
+
+
+@lru_cache(maxsize=64)  # a chain brings the same label with each of its messages
+def _read(data: bytes) -> Label:
+    raw = fields(Tag.LABEL, data, *_WIDTHS)
+    suite, mode, policy, committee, conv_tag, version, root, account, device, epoch, chain_id, chain_no, most = raw
+    label = Label(
+        number(suite),
+        number(mode),
+        policy,
+        committee,
+        conv_tag,
+        number(version),
+        root,
+        account,
+        number(device),
+        number(epoch),
+        chain_id,
+        number(chain_no),
+        number(most),
+    )
+    if label.suite not in SUITES.values() or label.mode != ESCROWED or not 1 <= label.n_max <= MOST_IN_CHAIN:
+        raise MalformedError("a label with a suite, mode or chain length that does not exist")
+    return label
+
+
+def n_max_of(label: bytes) -> int:
+    """The last field of a label that is known to be one, without reading all of it."""
+    return number(label[-4:])
 
 
 def label_hash(label: bytes) -> bytes:

@@ -4,7 +4,6 @@ A step that is run again with the same coins repeats itself byte for byte, so no
 other content. Not a generator for keys that outlive a broken one: those are hedged by whoever makes them.
 """
 
-from collections import Counter
 from typing import final
 
 from escrow.crypto.group import Scalar, scalar_from_wide
@@ -23,15 +22,15 @@ class Coins:
         if len(seed) != 32:
             raise AssertionError("the coins of a step are 32 bytes")
         self._seed = seed
-        self._drawn: Counter[str] = Counter()
+        self._drawn: dict[str, int] = {}
 
     def __repr__(self) -> str:
         return "Coins(<hidden>)"
 
     def take(self, use: str, length: int) -> bytes:
         """``length`` bytes (at most 8160), independent of all others that were or will be taken."""
-        count = self._drawn[use]
-        self._drawn[use] += 1
+        count = self._drawn.get(use, 0)
+        self._drawn[use] = count + 1
         return hkdf_expand(self._seed, T(Tag.COINS, use.encode(), u64(count)), length)
 
     def scalar(self, use: str) -> Scalar:

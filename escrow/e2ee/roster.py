@@ -10,8 +10,8 @@ from typing import Self
 
 from msgspec import Struct
 
-from escrow.crypto.kdf import hkdf_expand
-from escrow.encoding import number, u32, u64
+from escrow.crypto.kdf import hkdf_expand, hmac_each
+from escrow.encoding import join, number, u32, u64
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import AccountId
 from escrow.secret import Secret
@@ -24,17 +24,14 @@ def conv_tag(secret: Secret, policy_hash: bytes, epoch: int) -> bytes:
     return hkdf_expand(secret.expose(), T(Tag.CONV_TAG, policy_hash, u64(epoch)), 32)
 
 
-def member_salt(secret: Secret, policy_hash: bytes, epoch: int, roster_version: int, account: AccountId) -> bytes:
-    """32 bytes that hide ``account`` in the roster tree until they are shown."""
-    info = T(Tag.MEMBER_SALT, policy_hash, u64(epoch), u64(roster_version), account)
-    return hkdf_expand(secret.expose(), info, 32)
-
-
 def member_salts(
     secret: Secret, policy_hash: bytes, epoch: int, roster_version: int, members: Iterable[AccountId]
 ) -> dict[AccountId, bytes]:
-    """The salts of all members: what a device registers with the relay."""
-    return {account: member_salt(secret, policy_hash, epoch, roster_version, account) for account in members}
+    """For every member 32 bytes that hide it in the roster tree until they are shown; a device tells them the relay."""
+    # HKDF-Expand with the info T("member-salt", policy_hash, epoch, roster_version, account), to 32 bytes: one HMAC.
+    accounts, common = list(members), T(Tag.MEMBER_SALT, policy_hash, u64(epoch), u64(roster_version))
+    infos = (common + join(account) + b"\x01" for account in accounts)
+    return dict(zip(accounts, hmac_each(secret.expose(), *infos), strict=True))
 
 
 def roster_root(

@@ -23,8 +23,7 @@ from escrow.warrant.genesis import Genesis
 
 def proposal_for(genesis: Genesis, period: int) -> CommitteeProposal:
     """The one proposal that the policy in force admits for ``period``."""
-    policy = genesis.policy
-    keys = {member.id: bytes.fromhex(member.key) for member in genesis.custodians}
+    policy, keys = genesis.policy, genesis.custodian_keys
     members = tuple(keys[name] for name in policy.custodians)
     return CommitteeProposal(policy.suite, members, policy.t, policy.hash, period)
 

@@ -8,6 +8,7 @@ asked again only after ``hope_again``.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -174,7 +175,7 @@ class LightView:
     def record(self, view: Read | Draft, entry_type: EntryType, subject: bytes) -> Entry | None:
         """The newest entry of this type about ``subject`` that was proved to us."""
         seen = self.seen(view, entry_type, subject)
-        return None if seen is None else Entry.decode(seen.entry)
+        return None if seen is None else _entry(seen.entry)
 
     def ingest_root(self, view: Read | Draft) -> IngestRoot | None:
         """The newest root over the relay's receipts, if one was proved to us."""
@@ -311,6 +312,11 @@ class LightView:
                 return
         if about != call.subject:
             raise RefusedError(Reason.NOT_LOGGED, "the log shows an entry about something else")
+
+
+@lru_cache(maxsize=256)  # every message asks for the same few records
+def _entry(data: bytes) -> Entry:
+    return Entry.decode(data)
 
 
 def _check_onward(seen: SeenRecord, index: int, entry: Entry) -> None:

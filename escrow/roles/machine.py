@@ -8,6 +8,9 @@ state, in the outbox, and delivered by the driver until it is answered: recovery
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import islice
+from operator import itemgetter
 from typing import Protocol, TypeVar
 
 from escrow.encoding import number, u64
@@ -126,9 +129,10 @@ class Draft:
         if not mine:
             yield from self._view.scan(prefix, after=after, limit=limit)
             return
-        merged = {k: v for k, v in self._view.scan(prefix, after=after) if k not in mine}
-        merged.update((k, v) for k, v in mine.items() if v is not None)
-        yield from sorted(merged.items())[:limit]
+        # One by one: whoever wants to see the first of a hundred thousand keys must not wait for the last.
+        stored = ((k, v) for k, v in self._view.scan(prefix, after=after) if k not in mine)
+        merged = merge(sorted(mine.items()), stored, key=itemgetter(0))
+        yield from islice(((k, v) for k, v in merged if v is not None), limit)
 
     def last(self, prefix: bytes) -> tuple[bytes, bytes] | None:
         """Like ``Read.last``, with this step's changes merged in."""

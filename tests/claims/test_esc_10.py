@@ -1,11 +1,9 @@
 """ESC-10: the relay writes each chain, number and index once; the same bytes again get the same receipt."""
 
-from dataclasses import replace
-
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.claims.measures import Census, effort
 from tests.core.roles.town import Phone, Town
@@ -41,7 +39,7 @@ def test_what_is_accepted_stands(census: Census, script: list[str]) -> None:
                 item, reason = alice.draft(key, replace(fresh, chain_no=label.chain_no), (bob,)).item(), "CHAIN_REUSED"
             case _:
                 other = alice.draft(key, fresh, (bob,)).item()
-                item = msgspec.structs.replace(other, idempotency_key=letter.item().idempotency_key)
+                item = replace(other, idempotency_key=letter.item().idempotency_key)
                 reason = "IDEMPOTENCY_CONFLICT"
         assert [one.reason for one in alice.submit(item).items] == [reason]
         census("refused")

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
-from escrow.capsule.chain import message_key, next_chain_key
-from escrow.capsule.label import Label
+from escrow.capsule import chain as keys
+from escrow.capsule.label import Label, n_max_of
 from escrow.e2ee.keys import Identity
 from escrow.encoding import number, u32, u64
 from escrow.errors import Reason, RefusedError
@@ -50,7 +50,7 @@ class SendingChain(Struct, frozen=True):
     @property
     def message_key(self) -> Secret:
         """The key of the message at ``index``."""
-        return message_key(self.key, self.label_hash, self.index)
+        return keys.message_key(self.key, self.label_hash, self.index)
 
     def serves(self, like: Label, audience: bytes) -> bool:
         """Whether a message under a label like this one may go on in this chain, to the same devices."""
@@ -71,8 +71,8 @@ def open_chain(view: Read | Draft, conversation: bytes) -> SendingChain | None:
 
 def advance(draft: Draft, conversation: bytes, chain: SendingChain) -> None:
     """The message at ``chain.index`` is sealed: keep what the next one needs, if there may be one, and no more."""
-    if chain.index + 1 < Label.decode(chain.label).n_max:
-        key = next_chain_key(chain.key, chain.label_hash, chain.index)
+    if chain.index + 1 < n_max_of(chain.label):
+        key = keys.next_chain_key(chain.key, chain.label_hash, chain.index)
         draft.put(_OUT + conversation, pack(replace(chain, key=key, index=chain.index + 1)))
     else:
         draft.delete(_OUT + conversation)
@@ -139,11 +139,13 @@ class ReceivingChain(Struct, frozen=True):
             raise RefusedError(Reason.SKIP_LIMIT, f"it skips {index - self.index} messages")
         key, skipped = self.key, list(fresh)
         for place in range(self.index, index):
-            skipped.append(Skipped(place, message_key(key, self.label_hash, place), now))
-            key = next_chain_key(key, self.label_hash, place)
-        following = next_chain_key(key, self.label_hash, index) if index + 1 < self.n_max else _NONE
-        rest = replace(self, key=following, index=index + 1, skipped=tuple(skipped))
-        return rest, message_key(key, self.label_hash, index)
+            key, given_up = keys.advance(key, self.label_hash, place)
+            skipped.append(Skipped(place, given_up, now))
+        if index + 1 == self.n_max:
+            following, taken = _NONE, keys.message_key(key, self.label_hash, index)
+        else:
+            following, taken = keys.advance(key, self.label_hash, index)
+        return replace(self, key=following, index=index + 1, skipped=tuple(skipped)), taken
 
 
 def place_of(label: Label) -> bytes:

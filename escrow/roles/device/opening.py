@@ -1,8 +1,6 @@
 """How a chain begins: the label that says what it belongs to, a hedged seed, and the capsule that holds the seed."""
 
-from dataclasses import replace
-
-import msgspec
+from msgspec.structs import replace
 
 from escrow.capsule.chain import SEED_SIZE, first_chain_key, new_seeds
 from escrow.capsule.header import cap_hash
@@ -75,7 +73,7 @@ def begin_chain(
     capsule, named = _capsule(genesis, key, label, seed), label_hash(label)
     first = first_chain_key(seed, named)
     chain = SendingChain(label, named, cap_hash(terms.suite, capsule), audience, first, 0)
-    return msgspec.structs.replace(me, hedge=hedge, chains=me.chains + 1), chain, capsule, seed
+    return replace(me, hedge=hedge, chains=me.chains + 1), chain, capsule, seed
 
 
 def _capsule(genesis: Genesis, key: CommitteeKey, label: bytes, seed: Secret) -> bytes:

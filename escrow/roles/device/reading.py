@@ -6,7 +6,6 @@ a group, because the pinned chain and the device's signature say whose it is.
 
 from dataclasses import dataclass
 
-from escrow.capsule.body import open_body
 from escrow.capsule.chain import first_chain_key
 from escrow.capsule.envelope import EnvelopeContent
 from escrow.capsule.header import ContentClass
@@ -59,7 +58,7 @@ class Reader:
         place = self._begin(draft, item, checked, content) if begins else self._go_on(draft, checked, content)
         # SPEC RCV-9: a key that was used, or a body that its key does not open, is refused.
         chain, key = place.chain.take(checked.header.index, now)
-        said = decode_content(open_body(key, item.body))
+        said = decode_content(checked.body.open(key))
         # SPEC RCV-10: content of another form or class than the header names is refused.
         if class_of(said) is not checked.header.content_class:
             raise RefusedError(Reason.CONTENT_INVALID, "content under another class")

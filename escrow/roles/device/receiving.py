@@ -34,6 +34,7 @@ class Checked:
     """An escrowed delivery whose public parts agree with each other, with the relay's receipt and with a signature."""
 
     label: Label
+    body: Body
     header: Header
     signed: SignedContent
     receipt: Receipt
@@ -80,7 +81,7 @@ class Receiver:
         check_names(receipt, label)
         # SPEC RCV-4: what no device of the sender, logged at that time, has signed is refused.
         sender, name = signer(draft, self.view, receipt, signed, item.device_sig, since, now)
-        return Checked(label, header, signed, receipt, sender, name)
+        return Checked(label, body, header, signed, receipt, sender, name)
 
     # -- step 5: the session ----------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ and the seed and the message key exist nowhere any more. A lost answer is met wi
 being late with a new chain. So no key is ever used for two contents.
 """
 
-import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -171,7 +170,7 @@ class Sender:
         seed: Secret | None = None
         if again:
             # No seed is sent twice; and since somebody cannot follow the open chain, the next message begins another.
-            chain, terms = None, dataclasses.replace(terms, n_max=1)
+            chain, terms = None, replace(terms, n_max=1)
         goes_on = chain is not None and chain.serves(terms, audience)
         if group and not (goes_on and len(letter.members) > PAIR):
             sessions = sessions_with(draft, self.genesis, letter.targets, mode, letter.now)
@@ -182,7 +181,7 @@ class Sender:
         says = EnvelopeContent(ESCROW, chain.label_hash, chain.cap_hash, chain.index, body_id(body), None, None)
         envelopes = tuple(_envelope(draft, each, _said(says, seed, held, each), letter) for each in sessions)
         root = env_root([(each.account, each.device, each.envelope) for each in envelopes])
-        signed = SignedContent(chain.label_hash, chain.cap_hash, chain.index, body_id(body), root)
+        signed = SignedContent(chain.label_hash, chain.cap_hash, chain.index, says.body_id, root)
         signature = signed.sign(me.keys.signing_key)
         advance(draft, held.conversation.id, chain)
         item, awaited = EscrowSend(*opening, body, envelopes, signature), b"" if opening[0] else chain.label

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,11 +66,11 @@ def test_noise_is_no_object(noise: bytes) -> None:
 @given(labels)
 def test_a_label_has_the_one_mode_and_a_possible_length(label: Label) -> None:
     impossible = [
-        replace(label, mode=0),
-        replace(label, mode=2),
-        replace(label, n_max=0),
-        replace(label, n_max=1025),
-        replace(label, suite=0),
+        msgspec.structs.replace(label, mode=0),
+        msgspec.structs.replace(label, mode=2),
+        msgspec.structs.replace(label, n_max=0),
+        msgspec.structs.replace(label, n_max=1025),
+        msgspec.structs.replace(label, suite=0),
     ]
     for other in impossible:
         with pytest.raises(MalformedError):

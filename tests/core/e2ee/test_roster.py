@@ -2,10 +2,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escrow.e2ee.roster import MemberProof, conv_tag, member_salt, member_salts, root_of_salts, roster_root
+from escrow.crypto.kdf import hkdf_expand
+from escrow.e2ee.roster import MemberProof, conv_tag, member_salts, root_of_salts, roster_root
+from escrow.encoding import u64
 from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.ids import AccountId
 from escrow.secret import Secret
+from escrow.tags import T, Tag
 from tests.core.e2ee.people import coins
 
 SECRET, POLICY = Secret(coins("conversation")), coins("policy")
@@ -32,12 +35,14 @@ def test_a_tag_is_new_for_every_secret_policy_and_epoch() -> None:
 
 def test_a_salt_is_new_for_every_epoch_version_and_account() -> None:
     salts = {
-        member_salt(SECRET, POLICY, epoch, version, account)
+        salt
         for epoch in (0, 1)
         for version in (0, 1)
-        for account in (ANNA, BEN)
+        for salt in member_salts(SECRET, POLICY, epoch, version, (ANNA, BEN)).values()
     }
     assert len(salts) == 8
+    info = T(Tag.MEMBER_SALT, POLICY, u64(1), u64(1), BEN)
+    assert member_salts(SECRET, POLICY, 1, 1, (ANNA, BEN))[BEN] == hkdf_expand(SECRET.expose(), info, 32)
 
 
 @given(accounts)

@@ -248,7 +248,7 @@ def test_whoever_holds_an_office_cannot_be_the_agency(ready: Scene) -> None:
 def relabelled(ready: Scene, **changes: Any) -> ReleaseRequest:
     """The first item under another label, which nobody has signed."""
     item = ready.request.items[0]
-    return ready.about(replace(item, label=replace(item.terms, **changes).encode()))
+    return ready.about(replace(item, label=msgspec.structs.replace(item.terms, **changes).encode()))
 
 
 @pytest.mark.spec("CUST-5")

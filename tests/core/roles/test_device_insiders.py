@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from dataclasses import replace as replace_label
 from typing import Any
 
 import msgspec
@@ -189,7 +188,7 @@ def test_a_chain_goes_on_for_the_same_devices_under_the_same_terms_only(at: Phon
     chain, _ = begun(at)
     terms = Label.decode(chain.label)
     assert chain.serves(terms, chain.audience)
-    assert chain.serves(replace_label(terms, chain_id=bytes(16), chain_no=9), chain.audience)
+    assert chain.serves(replace(terms, chain_id=bytes(16), chain_no=9), chain.audience)
     assert not chain.serves(terms, audience_of([at.me("alice").keys.identity]))
     for name in ("policy_hash", "committee_key_hash", "conv_tag"):
         assert not chain.serves(changed(terms, {name: bytes(32)}), chain.audience)
@@ -372,7 +371,7 @@ def test_a_chain_is_skipped_so_far_and_no_further() -> None:
 def test_all_chains_together_hold_no_more_than_they_may(at: Phones) -> None:
     """MSG-07: the oldest give way, and the count is right after chains have ended."""
     draft, label = at.draft("alice"), Label.decode(a_label())
-    names = [replace_label(label, chain_id=bytes([number]) * 16) for number in range(8)]
+    names = [replace(label, chain_id=bytes([number]) * 16) for number in range(8)]
     for number, name in enumerate(names):
         chain, _ = fresh(1024).take(900, number)
         follow(draft, name, chain, ends=number)
@@ -384,7 +383,7 @@ def test_all_chains_together_hold_no_more_than_they_may(at: Phones) -> None:
     assert [followed_chain(draft, name) is None for name in names] == [True] * 7 + [False]
     for number in range(8, 12):
         chain, _ = fresh(1024).take(900, number)
-        follow(draft, replace_label(label, chain_id=bytes([number]) * 16), chain, ends=number)
+        follow(draft, replace(label, chain_id=bytes([number]) * 16), chain, ends=number)
     last = followed_chain(draft, names[7])
     assert last is not None
     assert len(last.skipped) == 400

@@ -275,7 +275,7 @@ class Phone:
             chain_no=self.sent,
             n_max=policy.n_max_of(len(route.members)),
         )
-        return replace(label, **changes)
+        return msgspec.structs.replace(label, **changes)
 
     def draft(self, key: CommitteeKey, label: Label, peers: tuple["Phone", ...], **changes: Any) -> "Letter":
         encoded = label.encode()
