@@ -4,15 +4,15 @@ The price is named in the threat model: an escrowed message is transferable proo
 """
 
 import hashlib
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from escrow.crypto.sign import SigningKey, verify
 from escrow.encoding import u32
 from escrow.tags import T, Tag
 
 
-@dataclass(frozen=True, slots=True)
-class SignedContent:
+class SignedContent(Struct, frozen=True, gc=False):
     """``T("submit", …)``, 196 bytes. It is never sent: whoever checks it rebuilds it from what was."""
 
     label_hash: bytes

@@ -20,6 +20,7 @@ DECLARED = [
     "pqxdh",
     "group-32",
     "escrow-epoch-oneway-256",
+    "escrow-epoch-group-32",
     "escrow-message-send",
     "escrow-message-receive",
     "memory-session",
@@ -114,7 +115,7 @@ def test_a_row_of_json_rounds_and_divides() -> None:
 def test_what_is_measured_hears_what_was_said() -> None:
     talk = Agreement().talk()
     assert talk.one_way(TEXT) == talk.stored_one_way(TEXT) == talk.round_trip(TEXT) == TEXT
-    assert Group().one_way(TEXT) == Chain().one_way(TEXT) == TEXT
+    assert Group().one_way(TEXT) == Chain().one_way(TEXT) == Chain().signed_one_way(TEXT) == TEXT
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=mark) for name, mark in INSTALLED.items()])

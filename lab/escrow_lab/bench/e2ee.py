@@ -69,6 +69,13 @@ def _escrowed_chain() -> Contest:
     return Contest(lambda: chain.one_way(text), floor.message(256), {"escrow-off": lambda: talk.one_way(text)})
 
 
+def _escrowed_group() -> Contest:
+    text = bytes(256)
+    chain, group = Chain(), Group()
+    limit = floor.both(floor.message(256), floor.sign, floor.check)
+    return Contest(lambda: chain.signed_one_way(text), limit, {"escrow-off": lambda: group.one_way(text)})
+
+
 @cache
 def _deployment() -> Deployment:
     return Deployment()
@@ -96,6 +103,7 @@ CASES: Final[dict[str, Callable[[], Contest]]] = {
     "pqxdh": _pqxdh,
     "group-32": _group,
     "escrow-epoch-oneway-256": _escrowed_chain,
+    "escrow-epoch-group-32": _escrowed_group,
     "escrow-message-send": _escrowed_send,
     "escrow-message-receive": _escrowed_receive,
 }

@@ -3,9 +3,10 @@
 import tracemalloc
 from os import urandom
 
-from escrow.capsule.body import open_body, seal_body
+from escrow.capsule.body import Body, body_id, seal_body
 from escrow.capsule.chain import advance
 from escrow.capsule.header import ContentClass, Header
+from escrow.capsule.submission import SignedContent
 from escrow.crypto.kem import SystemKem
 from escrow.crypto.sign import SigningKey
 from escrow.e2ee import sender_keys
@@ -15,6 +16,7 @@ from escrow.e2ee.keys import IdentityKeys
 from escrow.e2ee.pqxdh import SessionSecret, Used, initiate, respond
 from escrow.e2ee.session import Session, open_, open_session, seal
 from escrow.ids import AccountId, DeviceNo
+from escrow.roles.device.receiving import NO_ENVELOPES
 from escrow.roles.state import pack, unpack
 from escrow.secret import Secret
 
@@ -125,23 +127,45 @@ class Group:
 
 
 class Chain:
-    """An escrowed chain beyond its first message: both ends derive, seal and open; the device signature is apart.
+    """A group's escrowed chain beyond its first message, which is all that its later messages go through: no session.
 
-    The chain key is never more than one step ahead of what was sent, and nothing goes through a session.
+    The chain key is never more than one step ahead of what was sent.
     """
 
     def __init__(self) -> None:
         self._label_hash, self._cap_hash, self._mid = urandom(32), urandom(32), urandom(16)
         self._sending = self._receiving = Secret(urandom(32))
         self._index = 0
+        self._device = SigningKey.from_seed(urandom(32))
 
     def one_way(self, plaintext: bytes) -> object:
-        """Seal under the next key of the chain, and open likewise."""
-        index = self._index
-        header = Header(self._label_hash, self._cap_hash, index, self._mid, ContentClass.CONTENT)
-        self._sending, key = advance(self._sending, self._label_hash, index)
-        body = seal_body(key, header, plaintext)
-        self._receiving, key = advance(self._receiving, self._label_hash, index)
-        heard = open_body(key, body)
-        self._index = index + 1
+        """Seal under the next key of the chain and name what is to be signed; read, name and open likewise."""
+        body, _ = self._send(plaintext)
+        heard, _ = self._receive(body)
         return heard
+
+    def signed_one_way(self, plaintext: bytes) -> object:
+        """The same, with the signature of the sender's device and its verification."""
+        body, said = self._send(plaintext)
+        signature = said.sign(self._device)
+        heard, said = self._receive(body)
+        said.verify(self._device.public, signature)
+        return heard
+
+    def _send(self, plaintext: bytes) -> tuple[bytes, SignedContent]:
+        header = Header(self._label_hash, self._cap_hash, self._index, self._mid, ContentClass.CONTENT)
+        self._sending, key = advance(self._sending, self._label_hash, self._index)
+        body = seal_body(key, header, plaintext)
+        return body, self._said(header, body)
+
+    def _receive(self, data: bytes) -> tuple[bytes, SignedContent]:
+        body = Body.decode(data)
+        header = Header.decode(body.header)
+        said = self._said(header, data)
+        self._receiving, key = advance(self._receiving, self._label_hash, header.index)
+        heard = body.open(key)
+        self._index = header.index + 1
+        return heard, said
+
+    def _said(self, header: Header, body: bytes) -> SignedContent:
+        return SignedContent(header.label_hash, header.cap_hash, header.index, body_id(body), NO_ENVELOPES)

@@ -141,9 +141,9 @@ def test_a_device_signs_exactly_its_submission(said: SignedContent, at: int, by:
     signature = said.sign(DEVICE)
     said.verify(DEVICE.public, signature)
     others = [
-        (replace(said, index=said.index ^ 1), DEVICE.public, signature),
+        (msgspec.structs.replace(said, index=said.index ^ 1), DEVICE.public, signature),
         (
-            replace(said, body_id=bytes(31) + b"\x01" if said.body_id == bytes(32) else bytes(32)),
+            msgspec.structs.replace(said, body_id=bytes(31) + b"\x01" if said.body_id == bytes(32) else bytes(32)),
             DEVICE.public,
             signature,
         ),
