@@ -92,10 +92,21 @@ class Wiretap:
 
 def exposed(stolen: Read, recording: Iterable[Posted]) -> frozenset[bytes]:
     """The names of those messages in ``recording``, in the order of their sending, that the state ``stolen`` opens."""
+    thief, heard = _listening(stolen, recording)
+    return frozenset(one.name for one in heard if thief.reads(one))
+
+
+def overheard(stolen: Read, recording: Iterable[Posted]) -> frozenset[bytes]:
+    """The names of those whose envelope it opens: what he would read if the session carried the words themselves."""
+    thief, heard = _listening(stolen, recording)
+    return frozenset(one.name for one in heard if thief.hears(one))
+
+
+def _listening(stolen: Read, recording: Iterable[Posted]) -> "tuple[_Thief, tuple[Posted, ...]]":
     thief, heard = _Thief(stolen), tuple(recording)
     for one in heard:
         thief.listen(one)
-    return frozenset(one.name for one in heard if thief.reads(one))
+    return thief, heard
 
 
 def chain_of(one: Posted) -> bytes:
@@ -201,10 +212,14 @@ class _Thief:
         if len(key) and (known is None or index < known[0]):
             self._starts[label_hash] = index, key
 
+    def hears(self, one: Posted) -> bool:
+        """Whether an envelope lies open."""
+        return any(letter.envelope in self._opened for letter in one.envelopes)
+
     def reads(self, one: Posted) -> bool:
         """Whether the words lie open."""
         if one.item.escrow is None:
-            return any(letter.envelope in self._opened for letter in one.envelopes)
+            return self.hears(one)
         body = one.item.escrow.body
         header = Header.decode(Body.decode(body).header)
         return any(_fits(key, body) for key in self._keys(header.label_hash, header.index))

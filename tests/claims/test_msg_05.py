@@ -12,13 +12,12 @@ from tests.claims.thieves import MOST, Step, Talk, steps, street
 pytestmark = pytest.mark.claim("MSG-05")
 
 
-def round_trip(talk: Talk, victim: int, census: Census) -> int:
-    """The victim speaks and all the others answer, which is still exposed; from the number on that is returned nobody
-    has said anything yet."""
+def round_trip(talk: Talk, victim: int, census: Census, event: str) -> int:
+    """The victim speaks and all the others answer; count what is exposed. Return the number of the next message."""
     before = len(talk.posted)
     talk.exchange(victim, *(who for who in range(len(talk.people)) if who != victim))
     for _ in since(talk, before):
-        census("exposed before")
+        census(event)
     return len(talk.posted)
 
 
@@ -35,7 +34,7 @@ def test_after_one_answer_with_a_new_key_nothing_more_is_exposed(
     talk = Talk(street(1), mode)
     talk.go(before)
     talk.stolen = talk.theft(victim)
-    healed = round_trip(talk, victim, census)
+    healed = round_trip(talk, victim, census, "exposed before")
     talk.exchange(victim)
     talk.go(after)
     assert not since(talk, healed)
@@ -50,7 +49,7 @@ def test_a_chain_of_an_epoch_heals_with_the_epoch(
     talk = Talk(street(MOST), ESCROW)
     talk.go(before)
     talk.stolen = talk.theft(victim)
-    healed = round_trip(talk, victim, census)
+    healed = round_trip(talk, victim, census, "exposed before")
     talk.exchange(victim, 1 - victim)
     for _ in since(talk, healed):
         census("exposed in spite of the ratchet")
@@ -70,7 +69,7 @@ def test_a_group_whose_sessions_carry_only_keys_of_chains_heals_with_the_second_
     talk.go(before)
     talk.stolen = talk.theft(victim)
     talk.at.world.advance(DAY)
-    round_trip(talk, victim, census)
+    round_trip(talk, victim, census, "exposed in the next epoch")
     talk.at.world.advance(DAY)
     healed = len(talk.posted)
     talk.exchange(victim)

@@ -11,7 +11,7 @@ from escrow.ids import Party
 from escrow.roles.calls import Call, Delivery, EscrowDelivery, Fetched, PlainDelivery, Reply
 from escrow.roles.device.state import ESCROW, PLAIN
 from escrow.store.memory import MemoryStore
-from escrow.world.exposure import Device, Posted, Wiretap, exposed
+from escrow.world.exposure import Device, Posted, Wiretap, exposed, overheard
 from escrow.world.founding import DAY, Terms
 from escrow_lab.reseed import Hear, Say
 from tests.core.roles.phones import PEOPLE, Phones
@@ -124,7 +124,13 @@ class Talk:
 
     def exposed(self, stolen: MemoryStore) -> frozenset[int]:
         """The numbers of what the thief opens."""
-        names = exposed(stolen, self._tap.posted)
+        return self._numbers(exposed(stolen, self._tap.posted))
+
+    def overheard(self, stolen: MemoryStore) -> frozenset[int]:
+        """The numbers of what he would open if the words were in the envelopes of the session."""
+        return self._numbers(overheard(stolen, self._tap.posted))
+
+    def _numbers(self, names: frozenset[bytes]) -> frozenset[int]:
         return frozenset(number for number, one in enumerate(self.posted) if one.name in names)
 
     def device(self, who: int) -> Device:
