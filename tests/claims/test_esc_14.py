@@ -49,7 +49,7 @@ def said(at: Scene, mode: int, text: str, change: Change | None = None) -> tuple
     return submitted, shown, [alarm.reason for alarm in status.alarms[alarms:]] + list(status.deferred)
 
 
-@effort(0.3)
+@effort(0.5)
 @given(st.text(min_size=1, max_size=200).filter(lambda text: text.isprintable()), st.integers(1, 3))
 def test_the_wire_of_an_unescrowed_conversation_has_no_field_and_no_tag_of_escrow(
     census: Census, text: str, times: int
