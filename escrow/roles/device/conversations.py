@@ -146,7 +146,8 @@ def move_on(draft: Draft, held: Held, following: Conversation, since: int) -> He
 
 
 def remember_past(draft: Draft, version: Conversation) -> None:
-    """Keep an earlier version that came late."""
+    """Keep an earlier version that came late, and that its members are in the conversation, who may be in no other."""
+    _index(draft, version)
     draft.put(_past(version.id, version.version), pack(version))
 
 
@@ -218,9 +219,13 @@ def check_member(held: Held, sender: AccountId, time: int, grace_ms: int) -> Non
 def _keep(draft: Draft, held: Held) -> Held:
     conversation = held.conversation
     draft.put(_place(conversation.id), pack(held))
+    _index(draft, conversation)
+    return held
+
+
+def _index(draft: Draft, conversation: Conversation) -> None:
     for member in conversation.members:
         draft.put(b"with/" + member + u8(conversation.mode) + conversation.id, conversation.id)
-    return held
 
 
 def _place(name: bytes) -> bytes:

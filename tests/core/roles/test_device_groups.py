@@ -282,6 +282,24 @@ def test_a_change_of_members_begins_a_new_chain(at: Phones) -> None:
     assert header(items[-1]).label_hash != header(items[0]).label_hash
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_who_came_and_went_while_somebody_was_away_is_read_by_her(at: Phones, mode: int) -> None:
+    """MSG-15: carol hears of the version without dora before she hears of the one with her."""
+    team = name_of(mode)
+    at.change("alice", team, add=("dora",))
+    at.sync("dora")
+    at.change("alice", team, remove=("dora",))
+    at.send("dora", team, "I was here", mode)
+    _, other, words = (one.escrow or one.plain for one in at.waiting("carol"))
+    assert other is not None
+    assert words is not None
+    at.deliver("carol", other, words)
+    at.sync("carol")
+    assert at.texts("carol") == ["I was here"]
+    assert at.group("carol", team).version == 2
+    assert (at.alarms("carol"), at.status("carol").deferred) == ([], ())
+
+
 def test_what_was_sent_before_a_change_was_known_is_read(at: Phones) -> None:
     at.change("alice", TEAM, remove=("carol",))
     at.send("bob", TEAM, "I did not know")
