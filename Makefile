@@ -106,7 +106,7 @@ LOCK := pip compile pyproject.toml --quiet --universal --python-version 3.11 --g
 
 lock:  ## new locks from pyproject.toml; maintainers only, needs uv
 	@uv --version >/dev/null 2>&1 || { echo "make lock: uv is not on the PATH; only maintainers need it"; exit 2; }
-	uv $(LOCK) --upgrade --extra bench --extra pq --extra ristretto --group dev --output-file requirements/dev.txt
+	uv $(LOCK) --upgrade --extra bench --extra ibe --extra lab --extra pq --extra ristretto --group dev --output-file requirements/dev.txt
 	uv $(LOCK) --constraint requirements/dev.txt --output-file requirements/run.txt
 
 clean:  ## remove build products and caches; the virtual environment stays

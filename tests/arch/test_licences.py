@@ -10,6 +10,8 @@ from tests.conftest import ROOT
 PERMISSIVE = re.compile(r"MIT|BSD|Apache|PSF|Python Software Foundation|ISC")
 WEAK_COPYLEFT = re.compile(r"MPL|Mozilla")
 """Fine for tools that only we run; not for what users get."""
+ELSEWHERE = {"appnope": "BSD", "colorama": "BSD"}
+"""The lock is for every platform; what is only for macOS or Windows is not installed here."""
 
 
 def locked(name: str) -> list[str]:
@@ -20,8 +22,7 @@ def licence(package: str) -> str:
     try:
         found: PackageMetadata = metadata(package)
     except PackageNotFoundError:
-        # The lock is for every platform; what is not for this one is not installed on it.
-        return "MIT" if package == "colorama" else ""
+        return ELSEWHERE.get(package, "")
     classifiers = [line for line in found.get_all("Classifier", []) if line.startswith("License")]
     named = " ".join([*found.get_all("License-Expression", []), *found.get_all("License", []), *classifiers])
     return named or named_by_its_text(package)
