@@ -19,7 +19,8 @@ GENERATOR: Affine = (
 def add(a: Affine, b: Affine) -> Affine:
     (x1, y1), (x2, y2) = a, b
     k = D * x1 * x2 * y1 * y2 % P
-    return (x1 * y2 + y1 * x2) * pow(1 + k, -1, P) % P, (y1 * y2 + x1 * x2) * pow(1 - k, -1, P) % P
+    both = pow(1 - k * k, -1, P)  # one inversion for 1 + k and 1 - k, neither of which is ever zero
+    return (x1 * y2 + y1 * x2) * (1 - k) * both % P, (y1 * y2 + x1 * x2) * (1 + k) * both % P
 
 
 def times(n: int, a: Affine) -> Affine:
