@@ -9,8 +9,6 @@ holds is counted as a leaf and ignored. How the entries get here is ``follower``
 from dataclasses import dataclass
 from functools import lru_cache
 
-from msgspec import Struct
-
 from escrow.capsule.receipt import IngestRoot
 from escrow.committee.documents import CommitteeKey, CommitteeProposal, ShareGeneration
 from escrow.committee.erasure import ErasureAttestation
@@ -20,14 +18,11 @@ from escrow.encoding import number, u32, u64
 from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.ids import Millis
 from escrow.roles.authorised import check_committee_key, check_generation, check_holders, proposal_for
+from escrow.roles.filed import Filed
 from escrow.roles.machine import Draft, Read
 from escrow.roles.state import pack, unpack
+from escrow.roles.warrant_ledger import FILED_HERE, SEAL, WarrantLedger
 from escrow.tlog.entry import Entry, EntryType
-from escrow.warrant.genesis import Genesis
-from escrow.warrant.orders import KINDS, Order
-from escrow.warrant.release import ReleaseIntent
-from escrow.warrant.sealing import SealedLeaf
-from escrow.warrant.table import Event
 
 LEAVES = "log/leaves"
 """The stream of entries as followed; a record's number is the entry's index in the log."""
@@ -41,9 +36,6 @@ _KEY = b"log/key/"
 _KEY_BY_HASH = b"log/key-hash/"
 _GENERATION = b"log/generation/"
 _INGEST = b"log/ingest/"
-_SEAL = b"log/seal/"
-_ORDER = b"log/order/"
-_INTENT = b"log/intent/"
 _ERASURE = b"log/erasure/"
 _GENERATION_BY_HASH = b"log/generation-hash/"
 
@@ -54,22 +46,12 @@ _SUBJECTS = {
     EntryType.DEVICE_LIST: _LIST,
     EntryType.COMMITTEE_KEY: _KEY,
     EntryType.SHARE_GENERATION: _GENERATION,
-    EntryType.WARRANT_SEALED: _SEAL,
+    EntryType.WARRANT_SEALED: SEAL,
     EntryType.INGEST_ROOT: _INGEST,
 }
 """What can be looked up: by account, or account and version (u64); policy hash and period (u64); committee key hash;
 seal tag; relay key.
 """
-
-
-class Filed(Struct, frozen=True):
-    """An accepted entry: its index, its payload, and the time of the first head under which it came to us."""
-
-    index: int
-    covered_ms: int
-    payload: bytes
-    after_ms: int = -1
-    """For ingest roots: the time of the root before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,37 +62,6 @@ class LoggedKey:
     policy_hash: bytes
     period: int
     key: CommitteeKey
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedSeal:
-    """A seal. ``covered_ms`` is the median time of the first quorum head that this party saw it under."""
-
-    index: int
-    payload: bytes
-    covered_ms: Millis
-
-    @property
-    def leaf(self) -> SealedLeaf:
-        """Its public fields."""
-        return SealedLeaf.decode(self.payload)
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedOrder:
-    """A valid order about a seal tag, for instance its cancellation."""
-
-    index: int
-    event: Event
-    covered_ms: Millis
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedIntent:
-    """A custodian's intent to release, under its own signature."""
-
-    index: int
-    intent: ReleaseIntent
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +76,8 @@ class LoggedRoot:
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(WarrantLedger):
     """The register under ``log/`` of a role's state. All state is in the view that is passed in."""
-
-    genesis: Genesis
 
     # -- devices ------------------------------------------------------------------------------
 
@@ -176,40 +125,6 @@ class Ledger:
         """The identity keys of those who say that they hold nothing under a committee key, or of a generation."""
         prefix = _ERASURE + key_hash + (generation_hash or _NOTHING_LEFT)
         return frozenset(key[len(prefix) :] for key, _ in view.scan(prefix))
-
-    # -- warrants -----------------------------------------------------------------------------
-
-    def seal(self, view: Read | Draft, tag: bytes) -> LoggedSeal | None:
-        """The first seal with this tag: the only one that counts."""
-        return next(iter(self.seals(view, tag, limit=1)), None)
-
-    def seals(self, view: Read | Draft, tag: bytes, limit: int = 1 << 30) -> list[LoggedSeal]:
-        """Every seal with this tag, in log order."""
-        found = (unpack(value, Filed) for _, value in view.scan(_SEAL + tag, limit=limit))
-        return [LoggedSeal(one.index, one.payload, Millis(one.covered_ms)) for one in found]
-
-    def orders(self, view: Read | Draft, tag: bytes) -> list[LoggedOrder]:
-        """Every valid order about this tag, in log order."""
-        found = (unpack(value, Filed) for _, value in view.scan(_ORDER + tag))
-        return [LoggedOrder(one.index, _event(one.payload), Millis(one.covered_ms)) for one in found]
-
-    def is_news(self, view: Read | Draft, order: Order) -> bool:
-        """Whether a valid order says anything that the log does not show yet.
-
-        What was signed once is in everybody's hands: an old resumption must not undo a later suspension, nor an old
-        suspension stop what was resumed.
-        """
-        known = [Order.decode(unpack(value, Filed).payload) for _, value in view.scan(_ORDER + order.seal_tag)]
-        if order.type is EntryType.RESUMPTION:
-            return order.turn == sum(1 for one in known if one.type is EntryType.RESUMPTION)
-        shown = {public for one in known if (one.type, one.turn) == (order.type, order.turn)
-                 for public, _ in one.signatures}  # fmt: skip
-        return any(public not in shown for public, _ in order.signatures)
-
-    def intents(self, view: Read | Draft, tag: bytes) -> list[LoggedIntent]:
-        """Every custodian's intents under this tag, in log order."""
-        found = (unpack(value, Filed) for _, value in view.scan(_INTENT + tag))
-        return [LoggedIntent(one.index, ReleaseIntent.decode(one.payload)) for one in found]
 
     # -- ingest roots -------------------------------------------------------------------------
 
@@ -279,20 +194,8 @@ class Ledger:
                 self._file_erasure(draft, entry, filed)
             case EntryType.INGEST_ROOT:
                 self._file_ingest_root(draft, entry, filed)
-            case EntryType.WARRANT_SEALED:
-                leaf = SealedLeaf.decode(entry.payload)
-                _require(leaf.authority == entry.submitter, Reason.ENTRY_REFUSED)
-                draft.put(_SEAL + leaf.seal_tag + u64(filed.index), pack(filed))
-            case EntryType.RELEASE_INTENT:
-                intent = ReleaseIntent.decode(entry.payload)
-                _require(intent.custodian == entry.submitter, Reason.ENTRY_REFUSED)
-                draft.put(_INTENT + intent.seal_tag + u64(filed.index), pack(filed))
-            case kind if kind in KINDS:
-                order = Order.decode(entry.payload)
-                _require(order.type == kind, Reason.ENTRY_REFUSED)
-                order.check(self.genesis)
-                _require(self.is_news(draft, order), Reason.ILLEGAL_STEP)
-                draft.put(_ORDER + order.seal_tag + u64(filed.index), pack(filed))
+            case kind if kind in FILED_HERE:
+                self.file_about_warrant(draft, entry, filed)
             case _:
                 pass  # nothing to look up; whoever reads this type takes it from the entry itself
 
@@ -386,10 +289,6 @@ def _committee_key(payload: bytes) -> CommitteeKey:
 def _require(holds: object, reason: Reason) -> None:
     if not holds:
         raise RefusedError(reason)
-
-
-def _event(payload: bytes) -> Event:
-    return KINDS[Order.decode(payload).type].event
 
 
 def _logged_root(data: bytes) -> LoggedRoot:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from escrow.capsule.label import Label
 from escrow.errors import BehindError, EscrowError, Reason, RefusedError
 from escrow.ids import Millis
-from escrow.roles.ledger import Ledger, LoggedSeal
+from escrow.roles.ledger import Ledger
 from escrow.roles.machine import Draft, Read
+from escrow.roles.warrant_ledger import LoggedSeal
 from escrow.tlog.quorum import Head
 from escrow.warrant.documents import WarrantPayload, check_home, parse_warrant, validate
 from escrow.warrant.dsse import Envelope

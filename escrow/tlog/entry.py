@@ -66,6 +66,7 @@ class EntryType(IntEnum):
     NOTICE_DELIVERED = 62
     NOTICE_DELAYED = 63
     AUDIT = 64
+    ERROR_REPORT = 65
 
 
 @dataclass(frozen=True, slots=True)

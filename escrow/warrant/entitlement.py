@@ -55,4 +55,5 @@ ENTITLED: Final[Mapping[EntryType, frozenset[str]]] = {
     EntryType.NOTICE_DELIVERED: _EITHER,
     EntryType.NOTICE_DELAYED: _AUTHORITY,
     EntryType.AUDIT: _AUTHORITY,
+    EntryType.ERROR_REPORT: _EITHER,
 }

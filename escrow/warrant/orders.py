@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from escrow.crypto import sign
-from escrow.encoding import join, number, split, u16, u32
-from escrow.errors import EscrowError, MalformedError
+from escrow.encoding import number, u16, u32
+from escrow.errors import MalformedError
 from escrow.tags import T, Tag, fields
 from escrow.tlog.entry import EntryType
-from escrow.warrant.dsse import MOST_SIGNATURES
+from escrow.warrant import signatures as people_signatures
 from escrow.warrant.genesis import Genesis
-from escrow.warrant.locks import Signers, count_signers
+from escrow.warrant.locks import Signers
+from escrow.warrant.signatures import Signed, by_key, people_of, signed_by
 from escrow.warrant.table import Event
 
 
@@ -68,23 +69,22 @@ class Order:
 
     type: EntryType
     seal_tag: bytes
-    signatures: tuple[tuple[bytes, bytes], ...]
+    signatures: Signed
     turn: int = 0
 
     @classmethod
     def make(cls, order_type: EntryType, seal_tag: bytes, signatures: Mapping[bytes, bytes], turn: int = 0) -> Self:
         """An order with signatures by public key."""
-        return cls(order_type, seal_tag, tuple(sorted(signatures.items())), turn)
+        return cls(order_type, seal_tag, by_key(signatures), turn)
 
     @classmethod
     def signed(cls, order_type: EntryType, seal_tag: bytes, *keys: sign.SigningKey, turn: int = 0) -> Self:
         """An order with the signatures of ``keys``."""
-        statement = statement_of(order_type, seal_tag, turn)
-        return cls.make(order_type, seal_tag, {key.public: key.sign(statement) for key in keys}, turn)
+        return cls(order_type, seal_tag, signed_by(keys, statement_of(order_type, seal_tag, turn)), turn)
 
     def encode(self) -> bytes:
         """The payload of the log entry, and what travels to a custodian directly."""
-        signatures = join(*(public + signature for public, signature in self.signatures))
+        signatures = people_signatures.encode(self.signatures)
         return T(Tag.ORDER, u16(self.type), self.seal_tag, u32(self.turn), signatures)
 
     @classmethod
@@ -93,13 +93,7 @@ class Order:
         kind, seal_tag, turn, signatures = fields(Tag.ORDER, data, 2, 32, 4, None)
         if number(kind) not in KINDS or (number(turn) and number(kind) not in _REPEATED):
             raise MalformedError("an order of unknown kind, or again of what happens once")
-        pairs = split(signatures, most=MOST_SIGNATURES)
-        if any(len(pair) != 96 for pair in pairs):
-            raise MalformedError("a signature of an order has 96 bytes")
-        keys = [pair[:32] for pair in pairs]
-        if keys != sorted(set(keys)):
-            raise MalformedError("the signatures of an order are sorted by key, and each key signs once")
-        return cls(EntryType(number(kind)), seal_tag, tuple((pair[:32], pair[32:]) for pair in pairs), number(turn))
+        return cls(EntryType(number(kind)), seal_tag, people_signatures.decode(signatures), number(turn))
 
     def check(self, genesis: Genesis) -> Event:
         """What the order makes happen, if the right people have signed it, and nobody else.
@@ -111,7 +105,7 @@ class Order:
         # SPEC WRT-12: an order without the signatures its kind needs changes nothing.
         kind = KINDS[self.type]
         statement = statement_of(self.type, self.seal_tag, self.turn)
-        people = count_signers([_maker(public, statement, signature) for public, signature in self.signatures], genesis)
+        people = people_of(self.signatures, statement, genesis)
         if people.unknown or people.strangers or not kind.suffices(people):
             raise people.refusal()
         return kind.event
@@ -120,11 +114,3 @@ class Order:
 def statement_of(order_type: EntryType, seal_tag: bytes, turn: int = 0) -> bytes:
     """What the people sign."""
     return T(KINDS[order_type].tag, seal_tag, u32(turn))
-
-
-def _maker(public: bytes, statement: bytes, signature: bytes) -> bytes | None:
-    try:
-        sign.verify(public, statement, signature)
-    except EscrowError:
-        return None
-    return public

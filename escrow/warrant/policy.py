@@ -41,8 +41,22 @@ class Limits(strict.Document, frozen=True):
     """From ``not_before`` to the end of secrecy, not counting logged extensions."""
     urgent_capsules: Count
     """Capsules that an urgent warrant opens before it has its second lock."""
+    agency_daily_cap: Count
+    """Capsules that one custodian opens in one day for one agency; so for the caps below."""
+    authority_daily_cap: Count
+    """Under the warrants of one authority."""
+    target_daily_cap: Count
+    """About one target."""
     global_daily_cap: Count
-    """Capsules that one custodian opens in one day, over all warrants."""
+    """Over all warrants."""
+    max_extension: Length
+    """How long logged extensions may keep a warrant secret beyond what it says itself, all together."""
+    disclosure_grace: Length
+    """From the end of secrecy until a disclosure that is missing counts as overdue."""
+    notice_within: Length
+    """From the end of secrecy until the target must have been told."""
+    max_notice_delay: Length
+    """How long logged delays may put that off, all together."""
 
 
 class Reseed(strict.Document, frozen=True):

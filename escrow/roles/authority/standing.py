@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from escrow.errors import RefusedError
 from escrow.ids import Millis
-from escrow.roles.ledger import Ledger, LoggedOrder
+from escrow.roles.ledger import Ledger
 from escrow.roles.machine import Draft, Read
+from escrow.roles.warrant_ledger import LoggedOrder
 from escrow.warrant.documents import WarrantPayload
 from escrow.warrant.sealing import seal_tag
 from escrow.warrant.table import DUE_ORDER, Event, State, step

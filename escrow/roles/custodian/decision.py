@@ -18,7 +18,6 @@ from escrow.roles.custodian.orders import received
 from escrow.roles.custodian.quotas import Quotas
 from escrow.roles.custodian.state import Holding, first_intent, load_holding, load_number
 from escrow.roles.follower import Follower
-from escrow.roles.ledger import LoggedSeal
 from escrow.roles.machine import Draft
 from escrow.roles.warrant_checks import (
     Clock,
@@ -30,6 +29,7 @@ from escrow.roles.warrant_checks import (
     check_status,
     check_time,
 )
+from escrow.roles.warrant_ledger import LoggedSeal
 from escrow.warrant.genesis import Genesis
 from escrow.warrant.request import ReleaseRequest, check_request_signature
 
