@@ -187,3 +187,4 @@ class Reason(Enum):
     SELF_TEST_FAILED = Kind.UNEXPECTED, "A cryptographic self-test failed at start.", "Do not use this installation."
     INTERNAL_DENY = Kind.REFUSED, "The custodian failed and therefore denies.", "Its operator finds the cause in its log."
     INTENT_MISSING = Kind.VERIFICATION, "A release has no logged intent.", "The custodian is named."
+    EVIDENCE_MISMATCH = Kind.VERIFICATION, "The evidence is not what it says.", "Ask the agency for the evidence of this warrant in this deployment."

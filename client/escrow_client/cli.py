@@ -1,10 +1,12 @@
 """The groups ``audit``, ``chat`` and ``warrant`` of the command ``doublelock``. Heavy imports wait until one runs."""
 
+from escrow_client.auditing import verify
 from escrow_client.chat import chat
 from escrow_client.grouping import group
 from escrow_client.trust import audit, safety
 from escrow_client.warrants import warrant
 
+audit.add_command(verify)
 chat.add_command(group)
 chat.add_command(safety)
 

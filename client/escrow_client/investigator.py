@@ -23,8 +23,12 @@ from escrow.roles.agency.commands import (
 )
 from escrow.roles.agency.state import load_case
 from escrow.roles.calls import Call, Found, Lookup, Reply
+from escrow.roles.evidence.bundle import Bundle
+from escrow.roles.evidence.making import make_bundle
 from escrow.warrant.documents import WarrantPayload
+from escrow.warrant.genesis import Genesis
 from escrow_client.deployment import Deployment
+from escrow_client.evidence import gather
 from escrow_client.keys import Keys
 from escrow_client.line import Line
 from escrow_client.profile import Profile
@@ -32,15 +36,17 @@ from escrow_client.saving import save
 from escrow_client.transfer import Progress, unseen
 
 RELAY = Party("relay")
+LOG = Party("log")
 
 
 @final
 class Investigator:
     """One agency at work. Commands may be given from many tasks; they are carried out one after the other."""
 
-    def __init__(self, node: Node, line: Line, threshold: int) -> None:
+    def __init__(self, node: Node, line: Line, genesis: Genesis) -> None:
         self.node = node
-        self.threshold = threshold
+        self.threshold = genesis.policy.t
+        self._genesis = genesis
         self._line = line
         self._one_at_a_time = asyncio.Lock()
 
@@ -64,7 +70,7 @@ class Investigator:
             party = Party(f"agency/{profile.name}")
             await line.connect(deployment.transport(deployment.credentials(party, profile.identity)))
             node = deployment.node(party, Agency(deployment.genesis, profile.name), store, line)
-            yield cls(node, line, deployment.genesis.policy.t)
+            yield cls(node, line, deployment.genesis)
 
     async def account_of(self, name: str) -> bytes:
         """The account (32 bytes) that the relay says is behind ``name``, or that ``name`` is in hex; ``NOT_FOUND``."""
@@ -112,12 +118,21 @@ class Investigator:
         """
         return await save(self._ask_relay, file, folder, progress)
 
+    async def evidence(self, warrant_id: bytes) -> Bundle:
+        """All that this desk has about a warrant and others can check, with the log up to now; ``NOT_FOUND``."""
+        genesis = self._genesis
+        entries, notes = await gather(self._ask_log, genesis, warrant_id)
+        return await self.node.read(lambda view: make_bundle(genesis, view, warrant_id, entries, notes))
+
     def why_waiting(self) -> EscrowError | None:
         """Whom we could not get an answer from, if that is why something waits."""
         return self._line.why_waiting()
 
     async def _ask_relay(self, call: Call) -> Reply:
         return await self._line.call(self.node.party, RELAY, call)
+
+    async def _ask_log(self, call: Call) -> Reply:
+        return await self._line.call(self.node.party, LOG, call)
 
     async def _command(self, call: Call) -> Reply:
         async with self._one_at_a_time:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from escrow.errors import EscrowError
     from escrow.roles.agency.commands import OpenedItem
     from escrow.roles.calls import Case
+    from escrow.roles.evidence.bundle import Bundle
     from escrow_client.investigator import Investigator
     from escrow_client.keys import Keys
     from escrow_client.official import Official
@@ -197,6 +198,34 @@ async def _save(
         return error
     print_saved(out, item, path, "")
     return None
+
+
+@warrant.command()
+@warrant_argument
+@desk_option
+@click.option(
+    "--evidence",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The file to write, for 'doublelock audit verify'.",
+)
+@key_options()
+@json_option
+def export(warrant_id: bytes, desk: Path, target: Path, keys: "Keys", *, as_json: bool) -> None:
+    """Write what was opened, and all that proves it, into one file. It holds the plaintext, and no secret key."""
+    out = Output(as_json=as_json)
+
+    async def command() -> "Bundle":
+        async with _opened(desk, keys) as investigator:
+            return await investigator.evidence(warrant_id)
+
+    bundle = run(command)
+    target.write_bytes(bundle.encode() + b"\n")
+    facts = {"requests": len(bundle.requests), "opened": len(bundle.opened)}
+    out.data("exported", str(target), path=str(target), warrant=warrant_id.hex(), **facts)
+    if not bundle.requests:
+        out.remark("nothing was opened yet, so there is nothing to prove")
 
 
 @warrant.command()

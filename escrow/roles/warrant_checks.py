@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from escrow.capsule.label import Label
 from escrow.errors import BehindError, EscrowError, Reason, RefusedError
 from escrow.ids import Millis
-from escrow.roles.ledger import Ledger
+from escrow.roles.ledger import Ledger, LoggedKey
 from escrow.roles.machine import Draft, Read
 from escrow.roles.warrant_ledger import LoggedSeal
 from escrow.tlog.quorum import Head
@@ -21,6 +21,7 @@ from escrow.warrant.dsse import Envelope
 from escrow.warrant.genesis import Genesis
 from escrow.warrant.intervals import Intervals
 from escrow.warrant.locks import Locks, check_locks
+from escrow.warrant.request import ReleaseRequest
 from escrow.warrant.roster_path import RosterPath
 from escrow.warrant.scope import Scope
 from escrow.warrant.sealing import check_commit, check_leaf, field_root, seal_tag
@@ -105,6 +106,26 @@ def check_payload(
     check_home(payload, genesis)
     validate(payload, genesis.policy)
     return SealedWarrant(payload, tag, seal, Scope.of(payload), locks.approved)
+
+
+def check_asked_committee(ledger: Ledger, view: Read | Draft, request: ReleaseRequest) -> LoggedKey:
+    """CUST-5, as far as it concerns the committee: one that is authorised, and that of every item.
+
+    ``COMMITTEE_NOT_MINE``, ``COMMITTEE_UNAUTHORISED``, ``SUITE_MISMATCH``.
+    """
+    # SPEC CUST-5: a payload or a committee that the log and the policy do not authorise is refused.
+    policy = ledger.genesis.policy
+    request.check_one_committee()
+    logged = ledger.committee_key_by_hash(view, request.committee_key_hash)
+    if logged is None or logged.policy_hash != policy.hash:
+        raise RefusedError(Reason.COMMITTEE_UNAUTHORISED)
+    for item in request.items:
+        label = item.terms
+        if label.policy_hash != policy.hash or policy.period_of(label.epoch) != logged.period:
+            raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "an item of another policy or period")
+        if label.suite != policy.suite:
+            raise RefusedError(Reason.SUITE_MISMATCH)
+    return logged
 
 
 def check_time(

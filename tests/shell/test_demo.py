@@ -12,6 +12,7 @@ import pytest
 
 from escrow.errors import Kind
 from escrow.ids import Party
+from escrow.roles.evidence.bundle import Bundle
 from escrow.rpc.home import Home
 from escrow.tlog.merkle import root_of
 from escrow.tlog.quorum import Quorum, verify_head
@@ -96,11 +97,21 @@ def test_the_log_that_is_left_proves_itself_from_its_files_alone(kept: tuple[Dem
 def test_the_evidence_names_the_warrant_and_what_it_opened(kept: tuple[Demo, Path]) -> None:
     demo, folder = kept
     (path,) = (folder / "evidence").iterdir()
-    evidence: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    assert path.stem == evidence["warrant_id"]
-    assert evidence["genesis_hash"] == Home(folder).genesis.hash.hex()
-    assert len(evidence["opened"]) == demo.events[-1]["opened"]
-    assert all(len(request["responses"]) >= 3 for request in evidence["requests"])
+    evidence = Bundle.parse(path.read_bytes())
+    assert path.stem == evidence.warrant_id
+    assert evidence.genesis_hash == Home(folder).genesis.hash.hex()
+    assert len(evidence.opened) == demo.events[-1]["opened"]
+    assert all(len(request.answers) >= 3 for request in evidence.requests)
+
+
+def test_the_evidence_is_checked_when_nothing_runs_any_more(kept: tuple[Demo, Path], doublelock: Command) -> None:
+    demo, folder = kept
+    (path,) = (folder / "evidence").iterdir()
+    said = doublelock("audit", "verify", path, "--genesis", folder / "genesis.json", "--offline", "--json")
+    assert said.code == 0, said.err
+    (verified,) = said.only("verified")
+    assert (verified["warrant"], verified["opened"]) == (path.stem, demo.events[-1]["opened"])
+    assert len(said.only("opened")) == demo.events[-1]["opened"]
 
 
 def test_nothing_runs_and_nothing_temporary_is_left(kept: tuple[Demo, Path]) -> None:

@@ -52,7 +52,7 @@ def now(deployment: Deployed) -> Callable[[], int]:
 
 
 def test_a_warrant_opens_what_its_target_sent_in_its_window_and_nothing_else(
-    user: MakeUser, desk: Desk, deployment: Deployed, now: Callable[[], int]
+    user: MakeUser, desk: Desk, deployment: Deployed, now: Callable[[], int], doublelock: Command
 ) -> None:
     alice, bob = user("alice"), user("bob")
     bob.chat("send", alice.name, "too early", "--escrow")
@@ -107,6 +107,29 @@ def test_a_warrant_opens_what_its_target_sent_in_its_window_and_nothing_else(
     assert stopped.code == Kind.REFUSED
     assert "CANCELLED" in stopped.err
     assert "cancelled" in desk.sign("show", warrant, ISSUER).out
+    assert proved(desk, warrant, doublelock, deployment) == ["first", "second"]
+
+
+def proved(desk: Desk, warrant: str, doublelock: Command, deployment: Deployed) -> list[str]:
+    """What a stranger, who asks nobody but the log, finds proved by the file that the agency writes."""
+    file, home = desk.folder.parent / "evidence.json", deployment.home.folder
+    exported = desk.do("export", warrant, "--evidence", file, "--json")
+    assert exported.code == 0, exported.err
+    verified = doublelock("audit", "verify", file, "--home", home, "--json")
+    assert verified.code == 0, verified.err
+    assert "still says the same" in verified.err
+    return [row["text"] for row in verified.only("opened")]
+
+
+def test_evidence_that_does_not_hold_ends_with_4(doublelock: Command, desk: Desk, deployment: Deployed) -> None:
+    genesis, file = deployment.home.genesis_path, desk.folder.parent / "bundle.json"
+    for content in (b"", b"{}", b'{"opened": ["anything"]}'):
+        file.write_bytes(content)
+        said = doublelock("audit", "verify", file, "--genesis", genesis, "--offline")
+        assert (said.code, said.out) == (Kind.VERIFICATION, "")
+        assert "EVIDENCE_MISMATCH" in said.err
+    assert doublelock("audit", "verify", file, "--offline").code == Kind.USAGE
+    assert doublelock("audit", "verify", file, "--genesis", genesis).code == Kind.USAGE
 
 
 def test_what_the_policy_does_not_admit_is_not_filed(user: MakeUser, desk: Desk, now: Callable[[], int]) -> None:

@@ -1,13 +1,14 @@
 """From custodians' responses to text: combine, check by re-encryption, name who sent what does not verify, decrypt."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from escrow.capsule.body import body_id, open_body
 from escrow.capsule.chain import first_chain_key, message_key, next_chain_key
 from escrow.capsule.combine import open_capsule
 from escrow.capsule.receipt import Receipt
-from escrow.capsule.schemes import CommitteeContext, ShareRequest
+from escrow.capsule.schemes import CommitteeContext, ShareRequest, scheme_of
+from escrow.capsule.schemes.base import NO_SHARE
 from escrow.committee.documents import ShareGeneration
 from escrow.crypto.hpke import RecipientKey
 from escrow.e2ee.content import Content, Retry, decode_content
@@ -63,10 +64,9 @@ def open_items(
     items: dict[tuple[bytes, bytes], list[Item]] = {}
     for item in request.items:
         items.setdefault(item.capsule_id, []).append(item)
-    for place, capsule_id in enumerate(request.capsules):
-        first = items[capsule_id][0]
-        shares = {index: response.shares[place] for index, response in responses.items()}
-        wanted = ShareRequest(context, generation.hash, first.label, first.capsule, request.hash)
+    for (wanted, shares), capsule_id in zip(
+        _shares(context, generation, request, responses), request.capsules, strict=True
+    ):
         try:
             combined = open_capsule(wanted, generation, shares)
         except EscrowError as error:
@@ -76,6 +76,42 @@ def open_items(
         culprits |= combined.culprits
         opened += [_open(item, combined.seed) for item in items[capsule_id]]
     return opened, frozenset(culprits)
+
+
+def invalid_shares(
+    context: CommitteeContext,
+    generation: ShareGeneration,
+    request: ReleaseRequest,
+    responses: Mapping[int, ReleaseResponse],
+) -> frozenset[int]:
+    """The custodians with a share that does not verify, each proof looked at; nothing is opened.
+
+    Who says that its part of a capsule holds nothing, where that may be true, is not among them.
+    """
+    scheme, found = scheme_of(context.suite), set[int]()
+    for wanted, shares in _shares(context, generation, request, responses):
+        for index, share in shares.items():
+            if share == NO_SHARE and scheme.may_abstain():
+                continue
+            try:
+                scheme.verify_share(wanted, generation.verification_of(index), index, share)
+            except EscrowError:
+                found.add(index)
+    return frozenset(found)
+
+
+def _shares(
+    context: CommitteeContext,
+    generation: ShareGeneration,
+    request: ReleaseRequest,
+    responses: Mapping[int, ReleaseResponse],
+) -> Iterator[tuple[ShareRequest, dict[int, bytes]]]:
+    """Capsule by capsule, in the order of the request: what was asked for, and the shares by custodian."""
+    items = {item.capsule_id: item for item in request.items}
+    for place, capsule_id in enumerate(request.capsules):
+        item = items[capsule_id]
+        shares = {index: response.shares[place] for index, response in responses.items()}
+        yield ShareRequest(context, generation.hash, item.label, item.capsule, request.hash), shares
 
 
 def _open(item: Item, seed: Secret) -> OpenedItem:

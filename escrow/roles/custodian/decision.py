@@ -22,6 +22,7 @@ from escrow.roles.machine import Draft
 from escrow.roles.warrant_checks import (
     Clock,
     SealedWarrant,
+    check_asked_committee,
     check_both_locks,
     check_payload,
     check_scope,
@@ -134,18 +135,8 @@ class Decision:
 
     def check_documents(self) -> None:
         """One authorised committee, that of every item, and ours; its suite; the agency's signature."""
-        # SPEC CUST-5: a payload or a committee that the log and the policy do not authorise is refused.
-        request, policy = self.request, self.genesis.policy
-        request.check_one_committee()
-        logged = self.follower.committee_key_by_hash(self.draft, request.committee_key_hash)
-        if logged is None or logged.policy_hash != policy.hash:
-            raise RefusedError(Reason.COMMITTEE_UNAUTHORISED)
-        for item in request.items:
-            label = item.terms
-            if label.policy_hash != policy.hash or policy.period_of(label.epoch) != logged.period:
-                raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "an item of another policy or period")
-            if label.suite != policy.suite:
-                raise RefusedError(Reason.SUITE_MISMATCH)
+        request = self.request
+        check_asked_committee(self.follower, self.draft, request)
         self._holding = load_holding(self.draft, request.committee_key_hash)
         if self._holding is None:
             raise RefusedError(Reason.COMMITTEE_NOT_MINE)

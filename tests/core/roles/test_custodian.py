@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from escrow.capsule.body import body_id, seal_body
 from escrow.capsule.header import cap_hash
-from escrow.capsule.receipt import IngestRoot, Receipt, ingest_leaf, sign_frame
+from escrow.capsule.receipt import Receipt
 from escrow.capsule.submission import SignedContent
 from escrow.crypto.hpke import RecipientKey
 from escrow.crypto.sign import verify
@@ -25,10 +25,8 @@ from escrow.roles.custodian import decision, quotas, release
 from escrow.roles.custodian.state import load_holding, save_holding, save_number
 from escrow.roles.device.state import load_me
 from escrow.roles.machine import Called, Draft
-from escrow.roles.relay.ingest import TREE
 from escrow.secret import Secret
 from escrow.tlog.entry import EntryType
-from escrow.tlog.merkle import leaf_hash
 from escrow.warrant import dsse, strict
 from escrow.warrant.documents import PAYLOAD_TYPE, Target, Window
 from escrow.warrant.item import Item
@@ -39,6 +37,7 @@ from escrow.warrant.request import ReleaseRequest, sign_request
 from escrow.warrant.sealing import field_root
 from escrow.world.founding import APPROVERS, ISSUERS
 from escrow.world.loop import complete
+from tests.core.roles.corrupt import accepted_by_a_corrupt_relay
 from tests.core.roles.scene import AGENCY, DAY, HOUR, MINUTE, Scene, scene
 
 
@@ -486,32 +485,6 @@ ITEMS: dict[str, tuple[str, Callable[[Scene], dict[str, Any]]]] = {
 def test_an_item_with_one_part_put_wrong_is_refused(ready: Scene, case: str) -> None:
     reason, changes = ITEMS[case]
     assert ready.why_not(ready.with_item(**changes(ready))) == reason
-
-
-def accepted_by_a_corrupt_relay(ready: Scene, item: Item, when: int = 0) -> Item:
-    """The item with a receipt of the real relay's key, as the next and only leaf of a grown ingest tree."""
-    label = item.terms
-    draft = Draft(ready.world.store("relay"))
-    seq = TREE.size(draft)
-    signed = SignedContent(*item.capsule_id, item.header.index, body_id(item.body), item.env_root)
-    time = when or ready.world.now
-    sender = label.sender_account, label.sender_device
-    receipt = Receipt(signed.hash, label.conv_tag, *sender, label.epoch, seq, time).encode()
-    frame, relay_sig, (path,) = sign_frame([receipt], ready.key("relay"), time + DAY)
-    TREE.grow(draft, [leaf_hash(ingest_leaf(receipt))])
-    root = IngestRoot(ready.key("relay").public, seq + 1, TREE.root(draft, seq + 1), ready.world.now)
-    index = ready.world.store("log").length("log/leaves")
-    assert ready.log("relay", EntryType.INGEST_ROOT, root.encode()) == ("",)
-    return replace(
-        item,
-        receipt=receipt,
-        path=path,
-        frame=frame,
-        relay_sig=relay_sig,
-        root_index=index,
-        root_size=seq + 1,
-        ingest_path=TREE.inclusion(draft, seq, seq + 1),
-    )
 
 
 def in_the_window(ready: Scene) -> int:
