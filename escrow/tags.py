@@ -123,6 +123,7 @@ class Tag(Enum):
     # log
     ENTRY = "entry"
     ENTRY_SIG = "entry-sig"
+    ML_DSA_SEED = "ml-dsa-seed"
     # documents and warrants
     WARRANT_ID = "wid"
     SEAL = "seal"

@@ -6,6 +6,7 @@ decided against the same record would roll one of them back (C2SP tlog-witness).
 
 from dataclasses import dataclass
 
+from escrow.crypto.mldsa import MlDsaKey
 from escrow.crypto.sign import SigningKey
 from escrow.encoding import number, u64
 from escrow.errors import Reason, RefusedError
@@ -13,7 +14,6 @@ from escrow.ids import Millis
 from escrow.roles.calls import AddCheckpoint, Cosigned
 from escrow.roles.machine import Called, Draft, Event, Read, Writes
 from escrow.tlog import cosignature
-from escrow.tlog.vkey import VerifierKey
 from escrow.tlog.witnessing import Request, WitnessRefusal, decide
 from escrow.warrant.genesis import Genesis
 
@@ -31,6 +31,8 @@ class Witness:
     genesis: Genesis
     index: int
     key: SigningKey
+    pq_key: MlDsaKey | None = None
+    """Cosigns as well where there is one. A world that repeats itself has none: its signatures never do."""
 
     def handle(self, view: Read, event: Event, now: Millis, coins: bytes) -> tuple[Writes, object]:  # noqa: ARG002
         """See ``Role.handle``. Anybody may ask: the checkpoint carries the log's signature."""
@@ -53,12 +55,10 @@ class Witness:
                 raise
             return Writes(), Cosigned(b"", recorded[0] if recorded else 0)
         draft.put(_RECORDED, u64(size) + root)
-        line = cosignature.sign(request.note.text, self._identity.name, self.key, self._time(draft, now))
-        return draft.writes(), Cosigned(line, size)
-
-    @property
-    def _identity(self) -> VerifierKey:
-        return self.genesis.witness_rule.witnesses[self.index - 1]
+        name, time_s = self.genesis.witness_rule.witnesses[self.index - 1].name, self._time(draft, now)
+        keys = [key for key in (self.key, self.pq_key) if key]
+        lines = b"".join(cosignature.sign(request.note.text, name, key, time_s) for key in keys)
+        return draft.writes(), Cosigned(lines, size)
 
     def _time(self, draft: Draft, now: Millis) -> int:
         """Seconds that never go back, whatever our clock does."""

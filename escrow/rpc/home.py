@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import final
 
+from escrow.crypto.mldsa import MlDsaKey
 from escrow.crypto.sign import SigningKey
 from escrow.errors import Reason, UnavailableError
 from escrow.ids import Millis, Party
@@ -83,11 +84,15 @@ class Home:
 
     def identity(self, party: Party) -> SigningKey:
         """The signing key under which the genesis knows a part."""
-        return _signing_key(self.keys_folder(party) / "seed")
+        return SigningKey.from_seed(_seed(self.keys_folder(party) / "seed"))
+
+    def cosigner(self, party: Party) -> MlDsaKey:
+        """The ML-DSA-44 key under which the genesis knows the log or a witness."""
+        return MlDsaKey.beside(_seed(self.keys_folder(party) / "seed"))
 
     def person(self, name: str) -> SigningKey:
         """The signing key of a person behind a lock."""
-        return _signing_key(self.folder / "people" / name)
+        return SigningKey.from_seed(_seed(self.folder / "people" / name))
 
     def save_identity(self, party: Party, seed: Secret) -> None:
         """Keep a part's signing seed (32 bytes)."""
@@ -102,9 +107,9 @@ class Home:
         return DevelopmentAuthority.load(self.ca_folder).issue(party)
 
 
-def _signing_key(path: Path) -> SigningKey:
+def _seed(path: Path) -> Secret:
     try:
-        return SigningKey.from_seed(Secret(bytes.fromhex(_read(path).decode("ascii"))))
+        return Secret(bytes.fromhex(_read(path).decode("ascii")))
     except ValueError as error:
         raise UnavailableError(Reason.CERTIFICATE_MISSING, f"{path} holds no seed") from error
 

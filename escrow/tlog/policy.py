@@ -7,8 +7,9 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Self
 
-from escrow.errors import MalformedError
-from escrow.tlog.quorum import check_witnesses
+from escrow.errors import MalformedError, Reason, RefusedError
+from escrow.tlog.note import Note
+from escrow.tlog.quorum import Head, check_witnesses, verify_head
 from escrow.tlog.spelling import from_decimal
 from escrow.tlog.vkey import KeyType, VerifierKey
 
@@ -41,6 +42,17 @@ class Policy:
     def suffices(self, cosigned: Set[VerifierKey]) -> bool:
         """Whether the file's quorum is met."""
         return self.quorum.suffices(cosigned)
+
+    def head(self, note: bytes) -> Head:
+        """The head that a signed note proves to whoever trusts this file: one of its logs, and its quorum.
+
+        Raises what ``verify_head`` raises.
+        """
+        parsed = Note.parse(note)
+        heads = [verify_head(note, log, self) for log in self.logs if parsed.by(log)]
+        if not heads:
+            raise RefusedError(Reason.SIGNATURE_INVALID, "no log of the policy file signed the note")
+        return heads[0]
 
     @classmethod
     def parse(cls, text: bytes) -> Self:
@@ -90,8 +102,8 @@ class _Reader:
                 raise MalformedError("not a line of a policy file")
 
     def _log(self, key: VerifierKey) -> None:
-        if key.type is not KeyType.ED25519:
-            raise MalformedError("a log has an Ed25519 key")
+        if key.type is KeyType.COSIGNATURE:
+            raise MalformedError("a log has an Ed25519 key of the plain type or an ML-DSA-44 key")
         if any(key.public == known.public for known in self.logs):
             raise MalformedError("two logs share a key")
         self.logs.append(key)

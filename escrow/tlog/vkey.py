@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum, unique
 from typing import Self
 
-from escrow.encoding import u8
+from escrow.crypto import mldsa, sign
+from escrow.encoding import expect, u8
 from escrow.errors import MalformedError
 from escrow.tlog.spelling import from_base64, to_base64
 
@@ -22,6 +23,19 @@ class KeyType(IntEnum):
 
     ED25519 = 0x01
     COSIGNATURE = 0x04
+    """Ed25519, with a time."""
+    PQ_COSIGNATURE = 0x06
+    """ML-DSA-44, with a time."""
+
+    @property
+    def cosigns(self) -> bool:
+        """Whether a signature of this type says when it was made."""
+        return self is not KeyType.ED25519
+
+    @property
+    def public_size(self) -> int:
+        """Bytes of a public key."""
+        return mldsa.PUBLIC_SIZE if self is KeyType.PQ_COSIGNATURE else sign.PUBLIC_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +49,9 @@ class VerifierKey:
 
     @classmethod
     def of(cls, name: str, public: bytes, key_type: KeyType = KeyType.ED25519) -> Self:
-        """The key of ``name`` with the 32-byte Ed25519 public key ``public``."""
+        """The key of ``name`` with the public key ``public`` (Ed25519: 32 bytes, ML-DSA-44: 1312)."""
         check_name(name)
-        if len(public) != 32:
-            raise MalformedError("an Ed25519 public key has 32 bytes")
+        expect(public, key_type.public_size, "a public key of this type")
         identity = name.encode() + b"\n" + u8(key_type) + public
         return cls(name, hashlib.sha256(identity).digest()[:4], key_type, public)
 

@@ -11,7 +11,8 @@ from typing import Self
 
 from escrow.encoding import expect
 from escrow.errors import EscrowError, IntegrityError, MalformedError, Reason, RefusedError
-from escrow.tlog.checkpoint import Checkpoint, verify
+from escrow.tlog.checkpoint import Checkpoint
+from escrow.tlog.cosignature import verify_checkpoint
 from escrow.tlog.merkle import EMPTY_ROOT, verify_consistency
 from escrow.tlog.note import Note, check_text
 from escrow.tlog.spelling import from_base64, from_decimal, to_base64
@@ -82,7 +83,7 @@ def decide(
     if key is None:
         raise WitnessRefusal(404, Reason.NOT_FOUND, "this witness does not know the log")
     with _refusing(403):
-        verify(request.note, key)
+        verify_checkpoint(request.note, key)
     if request.old > new.size:
         raise WitnessRefusal(400, Reason.MALFORMED, "the old size is larger than the new one")
     size, root = recorded or (0, EMPTY_ROOT)

@@ -16,13 +16,14 @@ from escrow.crypto.sign import check_public
 from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.tlog.entry import EntryType
 from escrow.tlog.quorum import Quorum
-from escrow.tlog.vkey import VerifierKey
+from escrow.tlog.vkey import KeyType, VerifierKey
 from escrow.warrant import strict
 from escrow.warrant.entitlement import ANYBODY, AUTHORITY, CUSTODIAN, ENTITLED, LOG, RELAY, ROOT
 from escrow.warrant.policy import Policy, verify_policy
 from escrow.warrant.strict import Bytes32, Count, Length, Name, Number
 
 _Vkey = Annotated[str, Meta(min_length=1, max_length=400)]
+_PqVkey = Annotated[str, Meta(min_length=1, max_length=2_200)]
 
 
 class Log(strict.Document, frozen=True):
@@ -96,6 +97,9 @@ class Genesis(strict.Document, frozen=True, dict=True):
     """From a logged change of authority to its effect."""
     lab: bool
     """Whether this deployment may be driven by a clock that is not the world's."""
+    pq_cosigners: Annotated[tuple[_PqVkey, ...], Meta(max_length=65)] = ()
+    """The ML-DSA-44 keys of the log and then of the witnesses, or none. The parties count by the Ed25519 keys; these
+    are for whoever verifies a checkpoint under a tlog-policy file of their own choice (docs/spec/log.md)."""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -127,6 +131,21 @@ class Genesis(strict.Document, frozen=True, dict=True):
     def witness_rule(self) -> Quorum:
         """How many of which witnesses make a checkpoint count."""
         return Quorum(tuple(VerifierKey.parse(vkey) for vkey in self.witnesses), self.quorum)
+
+    @cached_property
+    def log_keys(self) -> tuple[VerifierKey, ...]:
+        """The keys under which checkpoints stand: the one that parties check, then the ML-DSA-44 one, if there is."""
+        return (self.log_key, *self._pq_keys[:1])
+
+    @cached_property
+    def witness_keys(self) -> tuple[tuple[VerifierKey, ...], ...]:
+        """The keys of each witness: the one that counts in ``witness_rule``, then the ML-DSA-44 one, if there is."""
+        extra = self._pq_keys[1:]
+        return tuple((key, *extra[place : place + 1]) for place, key in enumerate(self.witness_rule.witnesses))
+
+    @cached_property
+    def _pq_keys(self) -> tuple[VerifierKey, ...]:
+        return tuple(VerifierKey.parse(vkey) for vkey in self.pq_cosigners)
 
     @property
     def root_keys(self) -> tuple[bytes, ...]:
@@ -179,8 +198,22 @@ def _check_parties(genesis: Genesis) -> None:
             check_public(key)
     except MalformedError as error:
         raise RefusedError(Reason.SCHEMA_INVALID, error.detail) from error
+    _check_cosigners(genesis)
     places = len(genesis.roots) + len(people) + len(genesis.custodians) + 3 + len(genesis.witnesses)
     if len(genesis.keys) != places:
+        raise RefusedError(Reason.SEPARATION_OF_DUTIES, "a key stands in two places")
+
+
+def _check_cosigners(genesis: Genesis) -> None:
+    """ML-DSA-44 keys come for all cosigners or for none, each under the name of its Ed25519 key."""
+    pairs = [keys for keys in (genesis.log_keys, *genesis.witness_keys) if len(keys) > 1]
+    if not pairs and not genesis.pq_cosigners:
+        return
+    if len(pairs) != len(genesis.pq_cosigners) or len(pairs) != 1 + len(genesis.witnesses):
+        raise RefusedError(Reason.SCHEMA_INVALID, "post-quantum keys are named for the log and every witness, or none")
+    if any(extra.type is not KeyType.PQ_COSIGNATURE or extra.name != key.name for key, extra in pairs):
+        raise RefusedError(Reason.SCHEMA_INVALID, "a cosigner has an ML-DSA-44 key under its own name")
+    if len(set(genesis.pq_cosigners)) != len(pairs) or len({extra.public for _, extra in pairs}) != len(pairs):
         raise RefusedError(Reason.SEPARATION_OF_DUTIES, "a key stands in two places")
 
 

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from escrow.crypto.kdf import hkdf_expand
+from escrow.crypto.mldsa import MlDsaKey
 from escrow.crypto.sign import SigningKey
 from escrow.ids import Party
 from escrow.secret import Secret
 from escrow.tags import T, Tag
+from escrow.tlog.cosignature import identity
 from escrow.tlog.vkey import KeyType, VerifierKey
 from escrow.warrant import dsse, strict
 from escrow.warrant.genesis import Custodian, Genesis, KeyHolder, Lock, Log, Person
@@ -75,11 +77,16 @@ def found(seed: Secret, terms: Terms) -> Founding:
         VerifierKey.of(f"doublelock.lab/{party}", _public(parties[party]), KeyType.COSIGNATURE).format()
         for party in witnesses
     )
+    log_vkey = VerifierKey.of(origin, _public(parties[Party("log")])).format()
     genesis = Genesis(
         version=1,
-        log=Log(origin=origin, vkey=VerifierKey.of(origin, _public(parties[Party("log")])).format()),
+        log=Log(origin=origin, vkey=log_vkey),
         witnesses=vkeys,
         quorum=terms.quorum,
+        pq_cosigners=tuple(
+            identity(VerifierKey.parse(vkey).name, MlDsaKey.beside(parties[party])).format()
+            for party, vkey in zip((Party("log"), *witnesses), (log_vkey, *vkeys), strict=True)
+        ),
         roots=tuple(root.public.hex() for root in roots),
         root_threshold=2,
         signed_policy=signed_policy,

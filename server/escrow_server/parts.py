@@ -29,7 +29,7 @@ def role_of(party: Party, home: Home) -> Role:
         case "log":
             from escrow.roles.log import Log
 
-            return Log(genesis, key)
+            return Log(genesis, key, home.cosigner(party))
         case "relay":
             from escrow.roles.relay import Relay
 
@@ -45,6 +45,6 @@ def role_of(party: Party, home: Home) -> Role:
         case "witness":
             from escrow.roles.witness import Witness
 
-            return Witness(genesis, int(index), key)
+            return Witness(genesis, int(index), key, home.cosigner(party))
         case _:
             raise AssertionError(f"{party} is not served")

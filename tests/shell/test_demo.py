@@ -14,7 +14,11 @@ from escrow.errors import Kind
 from escrow.ids import Party
 from escrow.roles.evidence.bundle import Bundle
 from escrow.rpc.home import Home
-from escrow.tlog.merkle import root_of
+from escrow.tlog.entry import Entry, EntryType
+from escrow.tlog.merkle import leaf_hash, root_of
+from escrow.tlog.note import Note
+from escrow.tlog.policy import Policy
+from escrow.tlog.proof import Proof
 from escrow.tlog.quorum import Quorum, verify_head
 from escrow.tlog.tiles import read_bundle
 from escrow.tlog.vkey import VerifierKey
@@ -92,6 +96,20 @@ def test_the_log_that_is_left_proves_itself_from_its_files_alone(kept: tuple[Dem
     tile = log / "tile/0" / ("000" if width == 256 else f"000.p/{width}")
     assert tile.read_bytes() == b"".join(hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves[:width])
     assert head.size == kept[0].events[-1]["log_size"]
+
+
+def test_sealed_warrants_are_shown_to_be_logged_by_files_alone(kept: tuple[Demo, Path]) -> None:
+    log = kept[1] / "log"
+    policy = Policy.parse((log / "policy").read_bytes())
+    leaves = _read_entries(log / "tile", policy.head((log / "checkpoint").read_bytes()).size)
+    sealed = [leaf for leaf in leaves if Entry.decode(leaf).type is EntryType.WARRANT_SEALED]
+    proofs = {int(path.stem): Proof.parse(path.read_bytes()) for path in log.glob("*.tlog-proof")}
+    assert len(proofs) == len(sealed) > 0
+    for index, proof in proofs.items():
+        assert leaves[index] in sealed
+        assert proof.verify(leaf_hash(leaves[index]), policy).size == len(leaves)
+        post_quantum = [line for line in Note.parse(proof.note).signatures if len(line.blob) > 2000]
+        assert len(post_quantum) >= 4, "the log and a quorum of witnesses sign with ML-DSA-44 as well"
 
 
 def test_the_evidence_names_the_warrant_and_what_it_opened(kept: tuple[Demo, Path]) -> None:

@@ -9,10 +9,11 @@ from enum import StrEnum, unique
 
 from msgspec import Struct
 
+from escrow.crypto.mldsa import MlDsaKey
 from escrow.crypto.sign import SigningKey
 from escrow.encoding import number, u16, u64
 from escrow.errors import EscrowError, Reason, RefusedError
-from escrow.ids import Party
+from escrow.ids import Millis, Party
 from escrow.roles.calls import AddCheckpoint, Cosigned, Dating, Reply
 from escrow.roles.machine import Draft, Read, Todo
 from escrow.roles.state import pack, unpack
@@ -69,13 +70,14 @@ class Publisher:
 
     genesis: Genesis
     key: SigningKey
+    pq_key: MlDsaKey | None = None
 
     def head(self, view: Read | Draft) -> Published | None:
         """The newest checkpoint under a quorum."""
         data = view.get(_HEAD)
         return None if data is None else unpack(data, Published)
 
-    def publish(self, draft: Draft, *, demanded: bool = False) -> None:
+    def publish(self, draft: Draft, now: Millis, *, demanded: bool = False) -> None:
         """Ask all witnesses to cosign the tree as it is now, unless a publication is under way."""
         under_way = _publication(draft)
         if under_way is not None and _still_asked(draft, under_way):
@@ -85,6 +87,8 @@ class Publisher:
         size = TREE.size(draft)
         stated = Checkpoint(self.genesis.log.origin, size, TREE.root(draft, size))
         note = checkpoint.sign(stated, self.genesis.log_key.name, self.key)
+        if self.pq_key:
+            note += cosignature.sign(stated.text(), self.genesis.log_key.name, self.pq_key, now // 1000)
         witnesses = range(1, len(self.genesis.witnesses) + 1)
         asked = tuple((_ask(draft, witness, size, note), witness) for witness in witnesses)
         draft.put(_PUBLICATION, pack(Publication(size, note, asked, demanded=demanded)))
@@ -179,7 +183,7 @@ class Publisher:
     def _attached(self, note: bytes, line: bytes, witness: int) -> bytes:
         """The note with the witness's cosignature, or as it was if that is no good: its loss, nobody else's."""
         try:
-            return cosignature.attach(note, line, self.genesis.witness_rule.witnesses[witness - 1])
+            return cosignature.attach(note, line, *self.genesis.witness_keys[witness - 1])
         except EscrowError:
             return note
 

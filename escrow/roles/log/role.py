@@ -6,6 +6,7 @@ It decides nothing else. Whoever relies on it checks its checkpoints under a quo
 import hashlib
 from dataclasses import dataclass
 
+from escrow.crypto.mldsa import MlDsaKey
 from escrow.crypto.sign import SigningKey
 from escrow.encoding import number, u64
 from escrow.errors import BehindError, MalformedError, Reason, RefusedError
@@ -50,6 +51,8 @@ class Log:
 
     genesis: Genesis
     key: SigningKey
+    pq_key: MlDsaKey | None = None
+    """Signs checkpoints as well where there is one; see ``Witness.pq_key``."""
 
     def handle(self, view: Read, event: Event, now: Millis, coins: bytes) -> tuple[Writes, object]:  # noqa: ARG002
         """See ``Role.handle``."""
@@ -65,14 +68,14 @@ class Log:
             case Tick():
                 head = self._publisher.head(draft)
                 if head is None or head.size < TREE.size(draft) or now - head.time_ms >= COSIGN_EVERY:
-                    self._publisher.publish(draft)
+                    self._publisher.publish(draft, now)
             case CatchUp():
-                self._publisher.publish(draft, demanded=True)
+                self._publisher.publish(draft, now, demanded=True)
         return draft.writes(), result
 
     @property
     def _publisher(self) -> Publisher:
-        return Publisher(self.genesis, self.key)
+        return Publisher(self.genesis, self.key, self.pq_key)
 
     @property
     def _ledger(self) -> Ledger:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from escrow.wire.v1 import limits_pb2 as escrow_dot_wire_dot_v1_dot_limits__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x65scrow/wire/v1/witness.proto\x12\x0e\x65scrow.wire.v1\x1a\x1b\x65scrow/wire/v1/limits.proto\"/\n\x14\x41\x64\x64\x43heckpointRequest\x12\x17\n\x07request\x18\x01 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80\x04\":\n\x15\x41\x64\x64\x43heckpointResponse\x12\x13\n\x04line\x18\x01 \x01(\x0c\x42\x05\x88\xb5\x18\x80\x08\x12\x0c\n\x04size\x18\x02 \x01(\x04\x32n\n\x0eWitnessService\x12\\\n\rAddCheckpoint\x12$.escrow.wire.v1.AddCheckpointRequest\x1a%.escrow.wire.v1.AddCheckpointResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x65scrow/wire/v1/witness.proto\x12\x0e\x65scrow.wire.v1\x1a\x1b\x65scrow/wire/v1/limits.proto\"/\n\x14\x41\x64\x64\x43heckpointRequest\x12\x17\n\x07request\x18\x01 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80\x04\":\n\x15\x41\x64\x64\x43heckpointResponse\x12\x13\n\x04line\x18\x01 \x01(\x0c\x42\x05\x88\xb5\x18\x80@\x12\x0c\n\x04size\x18\x02 \x01(\x04\x32n\n\x0eWitnessService\x12\\\n\rAddCheckpoint\x12$.escrow.wire.v1.AddCheckpointRequest\x1a%.escrow.wire.v1.AddCheckpointResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,7 +35,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADDCHECKPOINTREQUEST'].fields_by_name['request']._loaded_options = None
   _globals['_ADDCHECKPOINTREQUEST'].fields_by_name['request']._serialized_options = b'\210\265\030\200\200\004'
   _globals['_ADDCHECKPOINTRESPONSE'].fields_by_name['line']._loaded_options = None
-  _globals['_ADDCHECKPOINTRESPONSE'].fields_by_name['line']._serialized_options = b'\210\265\030\200\010'
+  _globals['_ADDCHECKPOINTRESPONSE'].fields_by_name['line']._serialized_options = b'\210\265\030\200@'
   _globals['_ADDCHECKPOINTREQUEST']._serialized_start=77
   _globals['_ADDCHECKPOINTREQUEST']._serialized_end=124
   _globals['_ADDCHECKPOINTRESPONSE']._serialized_start=126

@@ -43,7 +43,7 @@ class AddCheckpointResponse(_message.Message):
     LINE_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
     line: _builtins.bytes
-    """The cosignature line, or empty."""
+    """The cosignature lines, one for each of the witness's keys, or empty."""
     size: _builtins.int
     """Without a line: the size that the witness has recorded."""
     def __init__(

@@ -10,17 +10,22 @@ from escrow.roles.ledger import LEAVES
 from escrow.roles.log.publishing import TREE
 from escrow.roles.machine import Read
 from escrow.tlog.checkpoint import Checkpoint
+from escrow.tlog.entry import Entry, EntryType
 from escrow.tlog.note import Note
+from escrow.tlog.proof import Proof
 from escrow.tlog.tiles import bundles, tiles
+from escrow.warrant.log_policy import policy_file
 from escrow_client.evidence import gather
 from escrow_lab.demo.stage import Stage
 from escrow_lab.demo.story import OFFICER
 
 
 async def export(stage: Stage, warrant_id: bytes, folder: Path) -> int:
-    """Write ``log/checkpoint``, ``log/tile/…``, ``log/vkeys`` and ``evidence/<warrant id>.json`` under ``folder``.
+    """Write the log under ``log`` of ``folder``, and ``evidence/<warrant id>.json``.
 
-    The size of the log that was written: custodians may have logged their last denials after the story ended.
+    Of the log: ``checkpoint``, ``tile/…``, ``vkeys`` (the keys that the parties count), ``policy`` (all keys, as C2SP
+    tlog-policy), and a proof for each sealed warrant. Returns the size of the log that was written: custodians may have
+    logged their last denials after the story ended.
     """
     head: Any = await stage.call("person/laboratory", "log", GetHead(0, 0))
     disk = await stage.stolen_disk("log")
@@ -45,6 +50,11 @@ def _write_log(stage: Stage, disk: Read, note: bytes, folder: Path) -> int:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
+    for index, entry in enumerate(entries):
+        if Entry.decode(entry).type is EntryType.WARRANT_SEALED:
+            proof = Proof(index, TREE.inclusion(disk, index, size), note)
+            (folder / f"{index}.tlog-proof").write_bytes(proof.encode())
+    (folder / "policy").write_bytes(policy_file(stage.genesis))
     vkeys = [stage.genesis.log.vkey, *stage.genesis.witnesses]
     (folder / "vkeys").write_text("".join(f"{vkey}\n" for vkey in vkeys), encoding="utf-8")
     (folder / "checkpoint").write_bytes(note)

@@ -1,5 +1,6 @@
 """When a checkpoint counts: distinct known witnesses, a fair time, and nested groups from a policy file."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -93,6 +94,12 @@ def test_one_key_under_two_names_is_not_two_witnesses() -> None:
     again = VerifierKey.of("witness.example/again", WITNESSES[0].public, KeyType.COSIGNATURE)
     with pytest.raises(MalformedError):
         Quorum((*KEYS, again), 2)
+
+
+def test_two_witnesses_are_told_apart_by_name_and_key_id() -> None:
+    twin = replace(KEYS[1], name=KEYS[0].name, key_id=KEYS[0].key_id)
+    with pytest.raises(MalformedError, match="key id"):
+        Quorum((KEYS[0], twin), 1)
 
 
 @pytest.mark.parametrize("k", [-1, 0, N + 1])

@@ -1,18 +1,24 @@
 """Who may say what: a genesis is right as a whole or refused, and so is the policy inside it."""
 
 import hashlib
+from itertools import product
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from escrow.crypto.mldsa import MlDsaKey
 from escrow.errors import EscrowError, Reason, RefusedError
+from escrow.secret import Secret
+from escrow.tlog.cosignature import identity
 from escrow.tlog.entry import EntryType
+from escrow.tlog.policy import Policy as TlogPolicy
 from escrow.tlog.vkey import VerifierKey
 from escrow.warrant import strict
 from escrow.warrant.entitlement import ENTITLED
 from escrow.warrant.genesis import Custodian, Genesis, KeyHolder, Log
+from escrow.warrant.log_policy import policy_file
 from escrow.warrant.policy import Policy, Reseed, ReseedRules, parse_policy, verify_policy
 from tests.core.warrant.office import DAY, GENESIS, POLICY, changed, envelope, key, lock, signed_policy
 
@@ -22,6 +28,15 @@ ROOTS = tuple(key(f"root/{n}").public for n in range(3))
 
 def reseed(rule: Any, n_max: int) -> ReseedRules:
     return ReseedRules(pairs=Reseed(rule=rule, n_max=n_max), groups=MESSAGE)
+
+
+def pq_vkey(name: str, seed: str) -> str:
+    """The ML-DSA-44 verifier key of a cosigner."""
+    return identity(name, MlDsaKey.from_seed(Secret(hashlib.sha256(seed.encode()).digest()))).format()
+
+
+COSIGNERS = (GENESIS.log.origin, *(witness.name for witness in GENESIS.witness_rule.witnesses))
+PQ = tuple(pq_vkey(name, name) for name in COSIGNERS)
 
 
 def test_a_genesis_is_pinned_by_the_hash_of_its_one_spelling() -> None:
@@ -50,6 +65,7 @@ def test_anyone_reads_log_and_witnesses_from_it() -> None:
         {"issuers": lock(2, "ida", "ivan")},
         {"grace_ms": 30 * DAY - 1},
         {"mmd_ms": 1000},
+        {"pq_cosigners": PQ},
     ],
 )
 def test_a_genesis_at_its_limits_is_accepted(changes: dict[str, Any]) -> None:
@@ -100,6 +116,14 @@ WRONG: dict[str, tuple[dict[str, Any], Reason]] = {
         },
         Reason.POLICY_UNAUTHORISED,
     ),
+    "a witness without its post-quantum key": ({"pq_cosigners": PQ[:-1]}, Reason.SCHEMA_INVALID),
+    "a post-quantum key too many": ({"pq_cosigners": (*PQ, pq_vkey("w", "w"))}, Reason.SCHEMA_INVALID),
+    "post-quantum keys in another order": ({"pq_cosigners": PQ[::-1]}, Reason.SCHEMA_INVALID),
+    "a post-quantum key of the old kind": ({"pq_cosigners": (GENESIS.log.vkey, *PQ[1:])}, Reason.SCHEMA_INVALID),
+    "a post-quantum key of two cosigners": (
+        {"pq_cosigners": (*PQ[:2], *(pq_vkey(name, "shared") for name in COSIGNERS[2:]))},
+        Reason.SEPARATION_OF_DUTIES,
+    ),
     "another version": ({"version": 2}, Reason.SCHEMA_INVALID),
 }  # fmt: skip
 
@@ -110,6 +134,18 @@ def test_a_genesis_with_one_fault_is_refused(changes: dict[str, Any], reason: Re
     with pytest.raises(EscrowError) as refused:
         Genesis.parse(strict.encode(changed(GENESIS, **changes)))
     assert refused.value.reason is reason
+
+
+def test_a_verifier_who_has_only_the_policy_file_accepts_the_same_quorums() -> None:
+    genesis = changed(GENESIS, pq_cosigners=PQ)
+    policy = TlogPolicy.parse(policy_file(genesis))
+    assert policy.logs == genesis.log_keys
+    assert set(policy.witnesses) == {key for keys in genesis.witness_keys for key in keys}
+    for kinds in product((None, 0, 1, 2), repeat=4):
+        signed = {key for keys, kind in zip(genesis.witness_keys, kinds, strict=True) if kind is not None
+                  for key in (keys if kind == 2 else keys[kind : kind + 1])}  # fmt: skip
+        assert policy.suffices(signed) is (sum(kind is not None for kind in kinds) >= 3)
+    assert TlogPolicy.parse(policy_file(GENESIS)).witnesses == GENESIS.witness_rule.witnesses
 
 
 @pytest.mark.spec("WRT-2")
