@@ -53,6 +53,7 @@ def verify(note_text: bytes, blob: bytes, witness: VerifierKey) -> int:
 
 def time_of(note: Note, witness: VerifierKey) -> int | None:
     """When the witness last cosigned this note, or ``None``; one wrong cosignature of its key spoils the note."""
+    # SPEC TLG-1: nothing of a note is believed beside a wrong signature of a key that is trusted.
     times = [verify(note.text, blob, witness) for blob in note.by(witness)]
     return max(times, default=None)
 
@@ -101,6 +102,7 @@ def _message(note_text: bytes, cosigner: VerifierKey, time_s: int) -> bytes:
 
 def _subtree(stated: Checkpoint, name: str, time_s: int) -> bytes:
     """The ``cosigned_message`` of the specification for a whole tree, which begins at leaf 0."""
+    # SPEC TLG-2: all of it, and what a checkpoint could hold beyond it does not parse.
     tree = _short(name) + u64(time_s) + _short(stated.origin) + u64(0) + u64(stated.size) + stated.root
     return b"subtree/v1\n\x00" + tree
 

@@ -63,5 +63,6 @@ class Proof:
         Raises what ``Policy.head`` raises, and ``RefusedError(NOT_LOGGED)``.
         """
         head = policy.head(self.note)
+        # SPEC TLG-4: the head alone says nothing of the entry.
         verify_inclusion(leaf, self.index, head.size, self.path, head.root)
         return head

@@ -74,6 +74,7 @@ def verify_head(note: bytes, log: VerifierKey, rule: Rule) -> Head:
 
 def check_witnesses(witnesses: tuple[VerifierKey, ...]) -> None:
     """Raise ``MalformedError`` unless these are cosignature keys, and no two share what is to tell them apart."""
+    # SPEC TLG-3: one key under two names would vote twice.
     if not all(key.type.cosigns for key in witnesses):
         raise MalformedError("a witness has a cosignature key")
     if len({key.public for key in witnesses}) != len(witnesses):

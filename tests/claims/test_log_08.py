@@ -16,6 +16,7 @@ from escrow.tlog import checkpoint, cosignature
 from escrow.tlog.checkpoint import Checkpoint
 from escrow.tlog.cosignature import CosignerKey, identity
 from escrow.tlog.merkle import leaf_hash, path_of, root_of
+from escrow.tlog.note import parse_lines
 from escrow.tlog.policy import Policy
 from escrow.tlog.proof import Proof
 from escrow.tlog.vkey import VerifierKey
@@ -106,7 +107,7 @@ def test_a_wrong_signature_of_a_trusted_key_spoils_the_proof_for_everybody(
     lines = end.splitlines(keepends=True)
     for at, line in enumerate(lines):
         if name.encode() in line:
-            good = cosignature.parse_lines(line)[0]
+            good = parse_lines(line)[0]
             lines[at] = type(good)(good.name, good.key_id, flip(good.blob, bit)).line()
     spoilt = begin + blank + b"".join(lines)
     assert spoilt != file

@@ -93,6 +93,7 @@ def test_only_the_post_quantum_kind_binds_the_name_of_the_cosigner() -> None:
         cosignature.verify(TEXT, SIGNED[ML_DSA], identity("witness.example/b", ML_DSA))
 
 
+@pytest.mark.spec("TLG-2")
 def test_the_post_quantum_kind_signs_checkpoints_without_extensions_only() -> None:
     for text in (TEXT + b"extension\n", b"some text\n"):
         with pytest.raises(MalformedError):

@@ -69,6 +69,7 @@ FILE = MADE.encode().decode()
 LINES = FILE.split("\n")
 
 
+@pytest.mark.spec("TLG-4")
 def test_an_entry_is_where_the_file_says_and_nowhere_else() -> None:
     assert MADE.verify(leaf_hash(LEAVES[6]), POLICY).size == 13
     for index in (0, 5, 7, 12, 13):

@@ -50,6 +50,7 @@ def test_unknown_witnesses_never_count() -> None:
         verify_head(cosigned([(0, 5), (1, 5), (2, 5)]), LOG_KEY, Quorum(KEYS[2:], 2))
 
 
+@pytest.mark.spec("TLG-1")
 def test_one_wrong_cosignature_of_a_known_witness_spoils_the_note() -> None:
     other = Checkpoint(LOG_KEY.name, 10, bytes(32))
     note = cosigned([(0, 5), (1, 5), (2, 5)]) + cosignature.sign(other.text(), NAMES[3], WITNESSES[3], 5)
@@ -96,6 +97,7 @@ def test_one_key_under_two_names_is_not_two_witnesses() -> None:
         Quorum((*KEYS, again), 2)
 
 
+@pytest.mark.spec("TLG-3")
 def test_two_witnesses_are_told_apart_by_name_and_key_id() -> None:
     twin = replace(KEYS[1], name=KEYS[0].name, key_id=KEYS[0].key_id)
     with pytest.raises(MalformedError, match="key id"):
