@@ -1,13 +1,17 @@
 """The laboratory's verbs. Heavy imports wait until a verb runs."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from escrow.cli import BANNER
 from escrow.crypto.suites import SUITES
 from escrow.warrant.policy import SchemeName
+
+if TYPE_CHECKING:
+    from escrow_lab.bench.measure import Figure
 
 _SHORT = {"tdh2": "tdh2-ed25519", "hybrid": "hybrid-ed25519"}
 """For whom the group does not matter."""
@@ -76,9 +80,24 @@ def bench() -> None:
 def e2ee(*, quick: bool, as_json_lines: bool) -> None:
     """Sessions, groups and escrowed messages; CPU time per message."""
     from escrow_lab.bench.e2ee import figures
+
+    _show("e2ee", figures(quick=quick), as_json_lines=as_json_lines)
+
+
+@bench.command()
+@click.option("--quick", is_flag=True, help="Only long enough to see that everything runs.")
+@click.option("--json", "as_json_lines", is_flag=True, help="One object a line.")
+def escrow(*, quick: bool, as_json_lines: bool) -> None:
+    """Capsules made, checked, shared and opened, by scheme; CPU time per operation."""
+    from escrow_lab.bench.escrow import figures
+
+    _show("escrow", figures(quick=quick), as_json_lines=as_json_lines)
+
+
+def _show(name: str, figures: "Iterator[Figure]", *, as_json_lines: bool) -> None:
     from escrow_lab.bench.report import HEADING, as_json, as_row
 
     if not as_json_lines:
         click.echo(HEADING)
-    for figure in figures(quick=quick):
-        click.echo(as_json("e2ee", figure) if as_json_lines else as_row(figure))
+    for figure in figures:
+        click.echo(as_json(name, figure) if as_json_lines else as_row(figure))

@@ -1,12 +1,21 @@
 """The benchmark runs, says what was promised, and measures what it claims to measure. No test looks at a time."""
 
 import json
+import sys
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
 
-from escrow_lab.bench import e2ee, peers
+from escrow.crypto.edwards25519 import EDWARDS25519
+from escrow.crypto.group import Group as CyclicGroup
+from escrow.errors import RefusedError
+from escrow.world.founding import Terms
+from escrow_lab.bench import e2ee, elsewhere, escrow, floor, keymaking, peers, threshold
+from escrow_lab.bench.custody import Committee, dealt, wrapping
 from escrow_lab.bench.measure import Contest, Effort, Figure, contend
 from escrow_lab.bench.report import as_json, as_row
 from escrow_lab.bench.sides import Agreement, Chain, Group
@@ -37,6 +46,13 @@ FIELDS = {
     "rounds": int,
     "spread": float,
 }
+OF_TDH2 = ["encrypt", "verify", "share", "verify-share", "request", "open-3", "open-67"]
+DECLARED_ESCROW = [
+    *(f"{suite}-{case}" for suite in ("tdh2-ed25519", "tdh2-ristretto255") for case in OF_TDH2),
+    "pq-wrap-5",
+    "pq-unwrap-3",
+    "pq-capsule-5",
+]
 INSTALLED = {
     "vodozemac": pytest.mark.skipif(not peers.installed("vodozemac"), reason="extra bench"),
     "doubleratchet": pytest.mark.skipif(not peers.installed("doubleratchet"), reason="extra bench"),
@@ -60,6 +76,108 @@ def test_a_quick_run_measures_every_declared_case_and_says_so_in_json() -> None:
     named = {row["case"]: {*row["peers"], *row.get("missing", [])} for row in rows}
     assert named["group-32"] <= {"megolm"}
     assert named["oneway-256"] <= set(peers.PEERS)
+
+
+def test_a_quick_run_of_the_schemes_measures_every_case_that_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(elsewhere.VARIABLE, raising=False)
+    ran = CliRunner().invoke(bench, ["escrow", "--quick", "--json"])
+    assert ran.exit_code == 0, ran.output
+    rows = {row["case"]: row for row in map(json.loads, ran.output.splitlines())}
+    assert list(rows) == DECLARED_ESCROW
+    for row in rows.values():
+        assert row["bench"] == "escrow"
+        assert row["ours"] > 0
+        assert row["limit"] > 0
+    for case in OF_TDH2:
+        named = {*rows[f"tdh2-ed25519-{case}"]["peers"], *rows[f"tdh2-ed25519-{case}"]["missing"]}
+        assert named == set(escrow.PEERS) - (set() if case in escrow.OF_FERVEO else {"ferveo"})
+    assert rows["pq-capsule-5"]["ours"] == 32 + 5 * 1232
+
+
+@pytest.mark.parametrize("suite", [1, 2])
+def test_what_is_measured_of_a_committee_is_its_work(suite: int) -> None:
+    committee = dealt(suite, 3, 5)
+    assert committee.encrypt() == committee.capsule
+    assert committee.open() == committee.unwrap() == committee.seed.expose()
+    assert len(committee.answer()) == len(committee.share()) == 96
+    committee.verify()
+    committee.verify_share()
+
+
+def test_what_is_measured_of_wrapped_shares_is_their_work() -> None:
+    committee = wrapping(2, 3)
+    assert committee.encrypt() == committee.capsule
+    assert committee.unwrap() == committee.seed.expose()
+
+
+def test_a_measured_check_is_one_that_can_fail() -> None:
+    committee = dealt(1, 2, 3)
+    for work in (committee.verify, committee.answer, committee.verify_share, committee.open):
+        work()
+    other = dealt(1, 2, 3)
+    mixed = Committee.__new__(Committee)
+    mixed.__dict__.update(committee.__dict__, capsule=other.capsule, request=other.request)
+    for work in (mixed.verify, mixed.verify_share):
+        with pytest.raises(RefusedError):
+            work()
+
+
+def test_a_limit_does_as_many_operations_as_it_says() -> None:
+    done = Counter[str]()
+
+    class Counting:
+        def __getattr__(self, operation: str) -> Any:
+            def count(*given: bytes) -> Any:
+                done[operation] += 1
+                return getattr(EDWARDS25519.library, operation)(*given)
+
+            return count
+
+    step = floor.multiplications(2, 5, 3, CyclicGroup(cast(Any, Counting())))
+    done.clear()
+    step()
+    assert done == {"multiply_base": 2, "multiply": 5, "add": 3}
+
+
+def test_a_peer_elsewhere_is_asked_for_slices_and_ends_with_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The script is run by an interpreter that finds something small under the name of the library."""
+    script = (
+        "import sys; print('ready', flush=True)\nfor line in sys.stdin: print(7 * int(line.split()[1]), flush=True)"
+    )
+    (tmp_path / "steps.py").write_text(script)
+    monkeypatch.setattr(elsewhere, "SCRIPT", tmp_path / "steps.py")
+    monkeypatch.setenv(elsewhere.VARIABLE, sys.executable)
+    with elsewhere.umbral() as there:
+        assert there is not None
+        assert there["verify"].spend(3) == 21
+        figure = contend("case", Contest(lambda: None, lambda: None, {"umbral": there["verify"]}), Effort(2, 1, 1, 1))
+        assert figure.peers["umbral"] == 0.007
+
+
+def test_a_peer_elsewhere_that_is_not_there_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(elsewhere.VARIABLE, sys.executable)  # which has no umbral
+    with elsewhere.umbral() as there:
+        assert there is None
+    monkeypatch.delenv(elsewhere.VARIABLE)
+    with elsewhere.umbral() as there:
+        assert there is None
+
+
+@pytest.mark.skipif(not threshold.installed("nucypher_core"), reason="extra bench-copyleft")
+def test_peers_with_thresholds_open_what_they_sealed() -> None:
+    assert threshold.Kit(2, 3).open() == threshold.Dealt(2, 3).open() == threshold.SEED
+
+
+def test_a_key_generation_is_measured_over_grpc_and_counted_in_the_world() -> None:
+    figure = keymaking.figure(2, 2, rounds=1)
+    assert figure.unit == "s"
+    assert figure.ours > 0
+    assert figure.also["rounds"] >= 6
+    _, more = keymaking.computing(Terms(custodians=3, threshold=2))
+    assert more["rounds"] == figure.also["rounds"]
+    assert more["bytes"] > figure.also["bytes"]
 
 
 def test_a_quick_run_shows_people_a_line_for_each_case() -> None:

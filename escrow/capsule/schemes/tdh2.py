@@ -74,10 +74,7 @@ class Tdh2:
         """x·u ‖ proof, 96 bytes; the secret is x."""
         # Without this check the custodian would raise any point to its secret for whoever asks.
         self.verify(request.ctx, request.label, request.capsule)
-        x = Scalar.decode(secret.expose())
-        u, part = request.ctx.group.decode_times(_Parts.of(request.capsule).u, x)
-        h = u.group.base_mul(x)
-        return part.encode() + dleq.prove(x, u, h, part, _statement(request, index), coins)
+        return share_of_verified(request, secret, index, coins)
 
     def verify_share(self, request: ShareRequest, h: bytes, index: int, share: bytes) -> None:
         """The proof names suite, keys, generation, label, capsule, index and request. ``h`` is x·G."""
@@ -101,6 +98,14 @@ class Tdh2:
     def faults(self, *_: object) -> str:
         """A capsule has no parts that could be told apart."""
         return ""
+
+
+def share_of_verified(request: ShareRequest, secret: Secret, index: int, coins: bytes) -> bytes:
+    """What ``Tdh2.share`` answers once it has verified the capsule: apart from that only to be measured."""
+    x = Scalar.decode(secret.expose())
+    u, part = request.ctx.group.decode_times(_Parts.of(request.capsule).u, x)
+    h = u.group.base_mul(x)
+    return part.encode() + dleq.prove(x, u, h, part, _statement(request, index), coins)
 
 
 def _mask(bound: bytes, label: bytes, u: bytes, shared: Point) -> bytes:

@@ -12,10 +12,12 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from escrow.crypto import xwing
 from escrow.crypto.dh import DhKey, exchange
 from escrow.crypto.edwards25519 import EDWARDS25519
-from escrow.crypto.group import Scalar
+from escrow.crypto.group import Group, Scalar
 from escrow.crypto.sign import SigningKey, verify
+from escrow.crypto.xwing import XWingKey
 
 Step = Callable[[], object]
 
@@ -24,7 +26,7 @@ _SHA256 = SHA256()
 _PEER = DhKey.from_seed(b"p" * 32).public
 _SIGNER = SigningKey.from_seed(b"s" * 32)
 _SCALAR = Scalar(int.from_bytes(b"scalar" * 5, "big")).encode()
-_POINT = EDWARDS25519.base.encode()
+_SHARE = bytes(64)
 
 
 def both(*steps: Step) -> Step:
@@ -98,14 +100,46 @@ _SIGNED = bytes(196)
 _SIGNATURE = _SIGNER.sign(_SIGNED)
 
 
-def multiplications(base: int, others: int) -> Step:
-    """So many multiplications of the base point and of other points of edwards25519."""
-    library = EDWARDS25519.library
+def multiplications(base: int, others: int, adds: int = 0, group: Group = EDWARDS25519) -> Step:
+    """So many multiplications of the base point and of other points, and so many additions."""
+    library, point = group.library, group.base.encode()
 
     def run() -> None:
         for _ in range(base):
             library.multiply_base(_SCALAR)
         for _ in range(others):
-            library.multiply(_SCALAR, _POINT)
+            library.multiply(_SCALAR, point)
+        for _ in range(adds):
+            library.add(point, point)
+
+    return run
+
+
+def seals(count: int) -> Step:
+    """So many encapsulations of X-Wing with the coins of the caller, and a share sealed with each secret."""
+    key, coins = XWingKey.from_seed(_KEY).public, bytes(64)
+
+    def run() -> None:
+        for _ in range(count):
+            secret, _ciphertext = xwing.encapsulate(key, coins)
+            ChaCha20Poly1305(secret).encrypt(_NONCE, _SHARE, _AD)
+
+    return run
+
+
+def sealed_size(count: int) -> float:
+    """The bytes that so many seals leave."""
+    return float(count * (xwing.CIPHERTEXT_SIZE + len(ChaCha20Poly1305(_KEY).encrypt(_NONCE, _SHARE, _AD))))
+
+
+def opens(count: int) -> Step:
+    """So many keys made of their seeds, their decapsulations, and a share opened with each secret."""
+    secret, ciphertext = xwing.encapsulate(XWingKey.from_seed(_KEY).public, bytes(64))
+    sealed = ChaCha20Poly1305(secret).encrypt(_NONCE, _SHARE, _AD)
+
+    def run() -> None:
+        for _ in range(count):
+            opened = XWingKey.from_seed(_KEY).decapsulate(ciphertext)
+            ChaCha20Poly1305(opened).decrypt(_NONCE, sealed, _AD)
 
     return run

@@ -7,7 +7,7 @@ from escrow_lab.bench.measure import Figure
 
 
 def as_json(bench: str, figure: Figure) -> str:
-    """One object on one line. ``missing`` is there only if a peer is not installed."""
+    """One object on one line. ``missing`` is there only if a peer is not installed, ``also`` if more was counted."""
     row: dict[str, object] = {
         "bench": bench,
         "case": figure.case,
@@ -22,6 +22,8 @@ def as_json(bench: str, figure: Figure) -> str:
     }
     if figure.missing:
         row["missing"] = list(figure.missing)
+    if figure.also:
+        row["also"] = dict(figure.also)
     return json.dumps(row, ensure_ascii=False)
 
 
@@ -32,5 +34,6 @@ def as_row(figure: Figure) -> str:
     """A line of the table under ``HEADING``; a ratio is ours over theirs, so below 1 is better than they are."""
     peers = [f"{name} {value:.1f} ({figure.ours / value:.2f})" for name, value in figure.peers.items()]
     peers += [f"{name} (not installed)" for name in figure.missing]
+    peers += [f"{count} {name}" for name, count in figure.also.items()]
     numbers = f"{figure.ours:9.1f} {figure.limit:9.1f} {figure.unit:4} {figure.ours / figure.limit:6.2f}"
     return f"{figure.case:26} {numbers}  {', '.join(peers)}".rstrip()

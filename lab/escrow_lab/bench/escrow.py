@@ -1,0 +1,83 @@
+"""The cases of ``doublelock bench escrow``: what is done, what bounds it from below, and who else does it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from typing import Final
+
+from escrow.crypto.suites import SUITES, group_of
+from escrow_lab.bench import elsewhere, floor, keymaking, threshold
+from escrow_lab.bench.custody import Committee, dealt, wrapping
+from escrow_lab.bench.measure import FULL, LONG, QUICK, Contest, Effort, Figure, Step, contend
+from escrow_lab.bench.threshold import Steps
+
+TDH2: Final = ("tdh2-ed25519", "tdh2-ristretto255")
+PEERS: Final = ("nucypher-core", "umbral", "ferveo")
+OF_FERVEO: Final = ("encrypt", "request", "open-3", "open-67")
+SEALS: Final = 5
+
+Peers = Mapping[str, Steps | None]
+"""By name; None for one that is not installed."""
+
+
+def figures(*, quick: bool = False) -> Iterator[Figure]:
+    """Every case, one after the other. With ``quick`` only long enough to see that they run; none starts processes."""
+    with elsewhere.umbral() as umbral:
+        there = threshold.installed("nucypher_core")
+        peers = {"nucypher-core": threshold.umbral() if there else None, "umbral": umbral}
+        peers["ferveo"] = threshold.ferveo() if there else None
+        for suite in TDH2:
+            for case, (contest, effort) in tdh2(suite, peers).items():
+                yield contend(f"{suite}-{case}", contest, QUICK if quick else effort)
+    for case, make in CASES.items():
+        yield contend(case, make(), QUICK if quick else LONG)
+    yield _capsule_size()
+    if not quick:
+        for custodians, t in keymaking.SIZES.items():
+            yield keymaking.figure(custodians, t)
+
+
+def tdh2(suite: str, peers: Peers) -> dict[str, tuple[Contest, Effort]]:
+    """The cases of one suite of TDH2, by name."""
+    number = SUITES[suite]
+    few, many = _dealt(number, 3, 5), _dealt(number, 67, 100)
+    needs = partial(floor.multiplications, group=group_of(number))
+    cases: Sequence[tuple[str, Step, Step, Effort]] = [
+        ("encrypt", few.encrypt, needs(2, 3), FULL),
+        ("verify", few.verify, needs(1, 3, 2), FULL),
+        ("share", few.share, needs(1, 2), FULL),
+        ("verify-share", few.verify_share, needs(1, 3, 2), FULL),
+        ("request", few.answer, needs(2, 5, 2), FULL),
+        # Threshold multiplications and the additions between them, then the capsule made again.
+        ("open-3", few.open, needs(2, 3 + 3, 2), FULL),
+        ("open-67", many.open, needs(2, 67 + 3, 66), LONG),
+    ]
+    return {case: (_beside(peers, case, ours, limit), effort) for case, ours, limit, effort in cases}
+
+
+def _beside(peers: Peers, case: str, ours: Step, limit: Step) -> Contest:
+    """Only peers that have such an operation are missed."""
+    there = {name: steps[case] for name, steps in peers.items() if steps is not None and case in steps}
+    missing = [name for name, steps in peers.items() if steps is None and (name != "ferveo" or case in OF_FERVEO)]
+    return Contest(ours, limit, there, missing)
+
+
+@cache
+def _dealt(suite: int, t: int, n: int) -> Committee:
+    return dealt(suite, t, n)
+
+
+@cache
+def _wrapping() -> Committee:
+    return wrapping(3, SEALS)
+
+
+CASES: Final[dict[str, Callable[[], Contest]]] = {
+    "pq-wrap-5": lambda: Contest(_wrapping().encrypt, floor.seals(SEALS)),
+    "pq-unwrap-3": lambda: Contest(_wrapping().unwrap, floor.opens(3)),
+}
+"""Those without a group, by name."""
+
+
+def _capsule_size() -> Figure:
+    """Of five custodians, beside the bare ciphertexts of the KEM and the shares sealed with them."""
+    return Figure("pq-capsule-5", "B", len(_wrapping().capsule), floor.sealed_size(SEALS), {}, (), 1, 0.0)
