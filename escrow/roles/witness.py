@@ -13,15 +13,15 @@ from escrow.errors import Reason, RefusedError
 from escrow.ids import Millis
 from escrow.roles.calls import AddCheckpoint, Cosigned
 from escrow.roles.machine import Called, Draft, Event, Read, Writes
+from escrow.roles.pages import Page, witness_page
 from escrow.tlog import cosignature
-from escrow.tlog.witnessing import Request, WitnessRefusal, decide
+from escrow.tlog.note import Note, parse_lines
+from escrow.tlog.witnessing import CONFLICT, Request, WitnessRefusal, decide
 from escrow.warrant.genesis import Genesis
-
-CONFLICT = 409
-"""The one refusal that helps: it tells the log what we have recorded."""
 
 _RECORDED = b"recorded"
 _TIME = b"time"
+_CHECKPOINT = b"checkpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,19 @@ class Witness:
             if refusal.status != CONFLICT:
                 raise
             return Writes(), Cosigned(b"", recorded[0] if recorded else 0)
+        # SPEC TLG-6: recorded in the step that decided, so no other request is decided on what was before.
         draft.put(_RECORDED, u64(size) + root)
         name, time_s = self.genesis.witness_rule.witnesses[self.index - 1].name, self._time(draft, now)
         keys = [key for key in (self.key, self.pq_key) if key]
         lines = b"".join(cosignature.sign(request.note.text, name, key, time_s) for key in keys)
+        # Whoever asks us about the log gets what we saw: its signature, and ours.
+        by_log = [line for line in request.note.signatures if line.claims(self.genesis.log_key)]
+        draft.put(_CHECKPOINT, Note(request.note.text, (*by_log, *parse_lines(lines))).encode())
         return draft.writes(), Cosigned(lines, size)
+
+    def page(self, view: Read, path: str) -> Page:
+        """What ``GET /path`` shows."""
+        return witness_page(self.genesis.log.origin, view.get(_CHECKPOINT), path)
 
     def _time(self, draft: Draft, now: Millis) -> int:
         """Seconds that never go back, whatever our clock does."""

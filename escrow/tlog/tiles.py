@@ -4,14 +4,22 @@ A hash tile holds 256 nodes of one level, a bundle 256 entries; the last of each
 path. Full files never change. Writing and serving them is the caller's business.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from escrow.encoding import u16
 from escrow.errors import MalformedError
 from escrow.tlog.tree import ReadNode
 
 WIDTH = 256
+ENTRIES: Final = None
+"""The level of entry bundles."""
 _HEIGHT = 8
+_PATH = re.compile(
+    r"tile/(?P<level>entries|[0-9]|[1-5][0-9]|6[0-3])/(?P<groups>(?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/(?P<width>[1-9][0-9]{0,2}))?",
+    re.ASCII,
+)
 
 File = tuple[str, bytes]
 """A path below the log's prefix, and the content."""
@@ -27,13 +35,40 @@ def tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
     return f"tile/{level}/{'/'.join(groups)}{partial}"
 
 
+def parse_path(path: str) -> tuple[int | None, int, int]:
+    """Undo ``tile_path``: level (``ENTRIES`` for a bundle), index and width; raise ``MalformedError``."""
+    match = _PATH.fullmatch(path)
+    if match is None:
+        raise MalformedError("not the path of a tile")
+    level = ENTRIES if match["level"] == "entries" else int(match["level"])
+    index = int(match["groups"].replace("/", "").replace("x", ""))
+    width = int(match["width"] or WIDTH)
+    if tile_path(match["level"], index, width) != path:
+        raise MalformedError("a tile has one path")
+    return level, index, width
+
+
+def count(size: int, level: int | None) -> int:
+    """How many nodes of a level, or entries, the tiles of a log of ``size`` hold."""
+    return size if level is ENTRIES else size >> (_HEIGHT * level)
+
+
+def tile(read: ReadNode, level: int, begin: int, width: int) -> bytes:
+    """The content of the tile of ``width`` nodes that begins at node ``begin`` of its level."""
+    return b"".join(read(_HEIGHT * level, at) for at in range(begin, begin + width))
+
+
+def bundle(entries: Iterable[bytes]) -> bytes:
+    """The content of an entry bundle."""
+    return b"".join(u16(len(entry)) + entry for entry in entries)
+
+
 def tiles(size: int, read: ReadNode, *, since: int = 0) -> Iterator[File]:
     """The hash tiles of the tree of ``size`` that the tree of size ``since`` did not have."""
     level = 0
-    while count := size >> (_HEIGHT * level):
-        for index, width in _changed(count, since >> (_HEIGHT * level)):
-            nodes = (read(_HEIGHT * level, at) for at in range(WIDTH * index, WIDTH * index + width))
-            yield tile_path(level, index, width), b"".join(nodes)
+    while nodes := count(size, level):
+        for index, width in _changed(nodes, count(since, level)):
+            yield tile_path(level, index, width), tile(read, level, WIDTH * index, width)
         level += 1
 
 
@@ -41,7 +76,7 @@ def bundles(size: int, read_entry: Callable[[int], bytes], *, since: int = 0) ->
     """The entry bundles of the log of ``size`` that the log of size ``since`` did not have."""
     for index, width in _changed(size, since):
         entries = (read_entry(at) for at in range(WIDTH * index, WIDTH * index + width))
-        yield tile_path("entries", index, width), b"".join(u16(len(entry)) + entry for entry in entries)
+        yield tile_path("entries", index, width), bundle(entries)
 
 
 def read_bundle(data: bytes) -> tuple[bytes, ...]:
@@ -59,8 +94,8 @@ def read_bundle(data: bytes) -> tuple[bytes, ...]:
     return tuple(entries)
 
 
-def _changed(count: int, before: int) -> Iterator[tuple[int, int]]:
-    """Index and width of every tile of a level of ``count`` nodes that ``before`` nodes did not fill the same way."""
-    if count > before:
-        for index in range(before // WIDTH, -(-count // WIDTH)):
-            yield index, min(WIDTH, count - WIDTH * index)
+def _changed(nodes: int, before: int) -> Iterator[tuple[int, int]]:
+    """Index and width of every tile of a level of ``nodes`` that ``before`` nodes did not fill the same way."""
+    if nodes > before:
+        for index in range(before // WIDTH, -(-nodes // WIDTH)):
+            yield index, min(WIDTH, nodes - WIDTH * index)

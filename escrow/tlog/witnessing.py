@@ -19,6 +19,10 @@ from escrow.tlog.spelling import from_base64, from_decimal, to_base64
 from escrow.tlog.vkey import VerifierKey
 
 MOST_PROOF_LINES = 63
+CONFLICT = 409
+"""The one refusal that helps: its body is the size that the witness has recorded."""
+SIZE_TYPE = "text/x.tlog.size"
+"""The media type of that body."""
 
 
 class WitnessRefusal(RefusedError):  # noqa: N818 - to the witness it is an answer
@@ -88,7 +92,9 @@ def decide(
         raise WitnessRefusal(400, Reason.MALFORMED, "the old size is larger than the new one")
     size, root = recorded or (0, EMPTY_ROOT)
     if request.old != size:
-        raise WitnessRefusal(409, Reason.CHECKPOINT_CONFLICT, f"the witness has cosigned size {size}", b"%d\n" % size)
+        raise WitnessRefusal(
+            CONFLICT, Reason.CHECKPOINT_CONFLICT, f"the witness has cosigned size {size}", b"%d\n" % size
+        )
     with _refusing(422):
         _check_extension(size, root, request)
     return new.size, new.root

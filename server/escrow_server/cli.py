@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,11 +18,19 @@ def serve() -> None:
     """Run one part of a deployment. Loopback only, research only."""
 
 
-def _part(name: str, help_text: str, *, indexed: bool) -> None:
+def _part(name: str, help_text: str, *, indexed: bool, more: Sequence[Callable[[Any], Any]] = ()) -> None:
     def command(
-        home: Path, listen: str, *, index: int | None = None, lab: bool, as_json: bool, with_parent: bool
+        home: Path,
+        listen: str,
+        *,
+        index: int | None = None,
+        http: str | None = None,
+        witness: tuple[str, ...] = (),
+        lab: bool,
+        as_json: bool,
+        with_parent: bool,
     ) -> None:
-        _serve(name, home, listen, index, lab=lab, as_json=as_json, with_parent=with_parent)
+        _serve(name, home, listen, index, http, witness, lab=lab, as_json=as_json, with_parent=with_parent)
 
     options = [
         click.option(
@@ -46,29 +56,43 @@ def _part(name: str, help_text: str, *, indexed: bool) -> None:
         options.append(
             click.option("--index", type=click.IntRange(min=1), required=True, help=f"Which {name}, from 1.")
         )
-    for option in reversed(options):
+    for option in reversed([*options, *more]):
         command = option(command)
     serve.command(name, help=help_text)(command)
 
 
 def _serve(
-    part: str, folder: Path, listen: str, index: int | None, *, lab: bool, as_json: bool, with_parent: bool
+    part: str,
+    folder: Path,
+    listen: str,
+    index: int | None,
+    http: str | None,
+    witnesses: tuple[str, ...],
+    *,
+    lab: bool,
+    as_json: bool,
+    with_parent: bool,
 ) -> None:
     # gRPC prints its own view of every refused handshake unless told so before it is loaded.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import asyncio
 
     from escrow_server.deployment import ensure
-    from escrow_server.listening import parse_listen
+    from escrow_server.listening import parse_listen, parse_witness
     from escrow_server.parts import party_of
+    from escrow_server.runtime import Faces
     from escrow_server.runtime import serve as run
 
     address = parse_listen(listen)
+    web = None if http is None else parse_listen(http, option="--http")
+    prefixes = dict(parse_witness(each) for each in witnesses)
     home = ensure(folder)
+    for party in prefixes:
+        party_of("witness", int(party.partition("/")[2]), home.genesis)
     party = party_of(part, index, home.genesis)
     click.echo(BANNER, err=True)
 
-    def ready(bound: str) -> None:
+    def ready(bound: str, web_bound: str | None) -> None:
         if as_json:
             line = {
                 "schema_version": SCHEMA_VERSION,
@@ -77,14 +101,27 @@ def _serve(
                 "address": bound,
                 "pid": os.getpid(),
             }
+            if web_bound is not None:
+                line["http"] = web_bound
             click.echo(json.dumps(line))
-        click.echo(f"{party} listens on {bound}", err=True)
+        also = "" if web_bound is None else f", and shows its pages at http://{web_bound}/"
+        click.echo(f"{party} listens on {bound}{also}", err=True)
 
-    asyncio.run(run(home, party, address, lab=lab, ready=ready, with_parent=with_parent))
+    faces = Faces(address, web, prefixes)
+    asyncio.run(run(home, party, faces, lab=lab, ready=ready, with_parent=with_parent))
 
 
 _part("relay", "Take, keep and deliver messages; produce what a warrant covers.", indexed=False)
 _part("custodian", "Hold a share of the committee key; release under a warrant.", indexed=True)
 _part("authority", "Keep the cases: applications, signatures of both locks, cancellations.", indexed=False)
-_part("log", "Take entries and publish one tree of them.", indexed=False)
-_part("witness", "Cosign the log's checkpoints, never two that contradict each other.", indexed=True)
+_HTTP = click.option(
+    "--http", metavar="ADDRESS:PORT", help="Answer anybody over plain HTTP as well, as the C2SP specifications say."
+)
+_WITNESS = click.option(
+    "--witness",
+    multiple=True,
+    metavar="INDEX=URL",
+    help="Ask this witness over HTTP (C2SP tlog-witness); URL is its submission prefix. May be repeated.",
+)
+_part("log", "Take entries and publish one tree of them.", indexed=False, more=[_HTTP, _WITNESS])
+_part("witness", "Cosign the log's checkpoints, never two that contradict each other.", indexed=True, more=[_HTTP])

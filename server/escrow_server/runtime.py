@@ -4,8 +4,9 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import grpc
@@ -17,6 +18,7 @@ from escrow.errors import IntegrityError, Reason, UnavailableError
 from escrow.ids import Party
 from escrow.rpc.channel import LIMITS, GrpcTransport
 from escrow.rpc.home import Home
+from escrow.rpc.http_witness import WithHttpWitnesses
 from escrow.rpc.methods import LAB_SERVICE, service_of
 from escrow.store.sqlite import SqliteStore
 from escrow_server.driver import ServedNode, keep_ticking
@@ -24,11 +26,21 @@ from escrow_server.gate import Gate
 from escrow_server.lines import open_log
 from escrow_server.listening import check_free
 from escrow_server.parts import role_of
+from escrow_server.web import Web, visitor
 
 GRACE: Final = 3.0
 """Seconds that calls under way may take to end."""
 PATIENCE: Final = 1.0
 """Seconds to repeat a call to another part that is out of reach; what is owed is tried again by later ticks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Where a part meets others: its own service, pages over HTTP if any, and witnesses that it asks over HTTP."""
+
+    listen: tuple[str, int]
+    http: tuple[str, int] | None = None
+    witnesses: Mapping[Party, str] = field(default_factory=dict)
 
 
 class Health(Protocol):
@@ -46,15 +58,15 @@ class Health(Protocol):
 async def serve(
     home: Home,
     party: Party,
-    listen: tuple[str, int],
+    faces: Faces,
     *,
     lab: bool,
-    ready: Callable[[str], None],
+    ready: Callable[[str, str | None], None],
     with_parent: bool = False,
 ) -> None:
     """Serve ``party`` until SIGTERM or SIGINT, or ``with_parent`` until standard input ends.
 
-    ``ready`` gets the bound address once calls are answered.
+    ``ready`` gets the bound address, and that of the pages if there are any, once calls are answered.
 
     Raises ``IntegrityError`` when the store or the log contradicts itself: the service has then stopped.
     """
@@ -62,8 +74,7 @@ async def serve(
     ended: asyncio.Future[IntegrityError | None] = asyncio.get_running_loop().create_future()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_stopped_by_signals(ended, with_parent=with_parent))
-        address = await _start(stack, home, party, listen, lab=lab, ended=ended)
-        ready(address)
+        ready(*await _start(stack, home, party, faces, lab=lab, ended=ended))
         failure = await ended
     if failure is not None:
         raise failure
@@ -73,14 +84,15 @@ async def _start(
     stack: AsyncExitStack,
     home: Home,
     party: Party,
-    listen: tuple[str, int],
+    faces: Faces,
     *,
     lab: bool,
     ended: asyncio.Future[IntegrityError | None],
-) -> str:
+) -> tuple[str, str | None]:
     """Put everything in place; ``stack`` takes it down again in reverse order."""
     credentials, role, folder = home.credentials(party), role_of(party, home), home.part_folder(party)
-    check_free(*listen)
+    for listen in [faces.listen, *([faces.http] if faces.http else [])]:
+        check_free(*listen)
     log, file = open_log(folder / "log.jsonl", party)
     stack.callback(file.close)
 
@@ -91,25 +103,28 @@ async def _start(
 
     store = SqliteStore(folder / "state.db")
     stack.push_async_callback(store.close)
-    transport = GrpcTransport(credentials, home.endpoints, patience=PATIENCE)
+    transport = WithHttpWitnesses(GrpcTransport(credentials, home.endpoints, patience=PATIENCE), faces.witnesses)
     stack.push_async_callback(transport.close)
     node = ServedNode(party, role, store, transport, home.clock(lab=lab), lambda: secrets.token_bytes(32))
 
     service = service_of(party.partition("/")[0])
     server, health_servicer = _server(Gate(log, on_integrity_loss), node, service, lab=lab)
     stack.push_async_callback(server.stop, GRACE)
-    address = _bind(server, credentials.for_server(), listen)
+    address = _bind(server, credentials.for_server(), faces.listen)
     await server.start()
     stack.push_async_callback(health_servicer.enter_graceful_shutdown)
 
+    web = Web(faces.http, visitor(node, log, on_integrity_loss)) if faces.http else None
+    if web:
+        stack.push_async_callback(web.close)
     ticking = asyncio.create_task(keep_ticking(node, log, on_integrity_loss))
     stack.push_async_callback(_cancel, ticking)
     for name in ("", service):
         await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     home.endpoints.announce(party, address)
-    log.info("serving", address=address)
+    log.info("serving", address=address, http=web and web.address)
     stack.callback(log.info, "stopping")
-    return address
+    return address, web and web.address
 
 
 def _server(gate: Gate, node: ServedNode, service: str, *, lab: bool) -> tuple[grpc.aio.Server, Health]:

@@ -14,8 +14,8 @@ PATIENCE = 30.0
 class Part:
     """One running service."""
 
-    def __init__(self, home: Path, part: str, index: int | None = None, *, lab: bool = True) -> None:
-        options = [] if index is None else ["--index", str(index)]
+    def __init__(self, home: Path, part: str, index: int | None = None, *more: str, lab: bool = True) -> None:
+        options = [*more] if index is None else [*more, "--index", str(index)]
         options += ["--lab"] if lab else []
         self._command = [*COMMAND, part, "--home", str(home), "--json", *options]
         self.restart()

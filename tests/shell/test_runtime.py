@@ -48,8 +48,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 async def served(home: Home) -> AsyncIterator[GrpcTransport]:
     """The witness in this process, until somebody ends it; the log's transport to it."""
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    faces = runtime.Faces(("127.0.0.1", 0))
     service = asyncio.ensure_future(
-        runtime.serve(home, WITNESS, ("127.0.0.1", 0), lab=False, ready=ready.set_result),
+        runtime.serve(home, WITNESS, faces, lab=False, ready=lambda bound, _: ready.set_result(bound)),
     )
     either: list[asyncio.Future[Any]] = [ready, service]
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)

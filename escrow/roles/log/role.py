@@ -28,8 +28,10 @@ from escrow.roles.calls import (
     Update,
 )
 from escrow.roles.ledger import LEAVES, Ledger
+from escrow.roles.log.pages import log_page
 from escrow.roles.log.publishing import TREE, Outcome, Published, Publisher
 from escrow.roles.machine import Answered, Called, CatchUp, Draft, Event, Read, Tick, Writes
+from escrow.roles.pages import Page
 from escrow.tlog.entry import Entry, EntryType
 from escrow.tlog.merkle import leaf_hash
 from escrow.warrant.genesis import Genesis
@@ -72,6 +74,10 @@ class Log:
             case CatchUp():
                 self._publisher.publish(draft, now, demanded=True)
         return draft.writes(), result
+
+    def page(self, view: Read, path: str) -> Page:
+        """What ``GET /path`` shows."""
+        return log_page(self._publisher.head(view), view, path)
 
     @property
     def _publisher(self) -> Publisher:
