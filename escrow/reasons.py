@@ -187,4 +187,5 @@ class Reason(Enum):
     SELF_TEST_FAILED = Kind.UNEXPECTED, "A cryptographic self-test failed at start.", "Do not use this installation."
     INTERNAL_DENY = Kind.REFUSED, "The custodian failed and therefore denies.", "Its operator finds the cause in its log."
     INTENT_MISSING = Kind.VERIFICATION, "A release has no logged intent.", "The custodian is named."
+    ALARM = Kind.VERIFICATION, "The log shows what should not have happened.", "Each alarm names its place; docs/spec/monitor.md says what it means."
     EVIDENCE_MISMATCH = Kind.VERIFICATION, "The evidence is not what it says.", "Ask the agency for the evidence of this warrant in this deployment."

@@ -3,10 +3,12 @@
 from escrow_client.auditing import verify
 from escrow_client.chat import chat
 from escrow_client.grouping import group
+from escrow_client.monitoring import monitor, report
 from escrow_client.trust import audit, safety
 from escrow_client.warrants import warrant
 
-audit.add_command(verify)
+for command in (monitor, report, verify):
+    audit.add_command(command)
 chat.add_command(group)
 chat.add_command(safety)
 

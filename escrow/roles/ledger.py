@@ -6,6 +6,7 @@ custodians and behind the shares that they hold, the first seal per tag, ingest 
 holds is counted as a leaf and ignored. How the entries get here is ``follower``'s business.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -104,6 +105,12 @@ class Ledger(WarrantLedger):
             return None
         filed = unpack(data, Filed)
         return LoggedKey(filed.index, policy_hash, period, _committee_key(filed.payload))
+
+    def committee_keys(self, view: Read | Draft) -> Iterator[LoggedKey]:
+        """Every key that counts, of whichever period."""
+        for place, data in view.scan(_KEY):
+            filed, policy_hash, period = unpack(data, Filed), place[len(_KEY) : -8], number(place[-8:])
+            yield LoggedKey(filed.index, policy_hash, period, _committee_key(filed.payload))
 
     def committee_key_by_hash(self, view: Read | Draft, key_hash: bytes) -> LoggedKey | None:
         """The same, found by ``committee_key_hash``."""

@@ -85,6 +85,14 @@ class LoggedIntent:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedRecord:
+    """What a custodian says became of its intent."""
+
+    index: int
+    record: ReleaseRecord
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """What was logged after a warrant about what it was: when it was disclosed, when its target was told."""
 
@@ -142,10 +150,17 @@ class WarrantLedger:
         found = _about(view, _INTENT, tag)
         return [LoggedIntent(one.index, ReleaseIntent.decode(one.payload), Millis(one.covered_ms)) for one in found]
 
+    def records(self, view: Read | Draft, tag: bytes) -> list[LoggedRecord]:
+        """What custodians say became of their intents under this tag, in log order."""
+        return [LoggedRecord(one.index, ReleaseRecord.decode(one.payload)) for one in _about(view, _RECORD, tag)]
+
+    def disclosures(self, view: Read | Draft, tag: bytes) -> list[Disclosure]:
+        """What was disclosed, in log order."""
+        return [Disclosure.decode(one.payload) for one in _about(view, _DISCLOSURE, tag)]
+
     def disclosed(self, view: Read | Draft, tag: bytes) -> frozenset[str]:
         """The fields that are disclosed."""
-        shown = (Disclosure.decode(one.payload).names for one in _about(view, _DISCLOSURE, tag))
-        return frozenset[str]().union(*shown)
+        return frozenset[str]().union(*(one.names for one in self.disclosures(view, tag)))
 
     def notices(self, view: Read | Draft, tag: bytes) -> list[NoticeDelivered]:
         """The notices that were delivered."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from escrow.ids import Party
-from escrow.roles.calls import Call, GetCommittee
+from escrow.roles.calls import Call, GetCommittee, GetHead
 from escrow.rpc.channel import GrpcTransport
 from escrow.rpc.clocks import LabClock
 from escrow.rpc.home import Home
@@ -55,6 +55,11 @@ class Deployed:
         clock = LabClock(self.home.clock_path)
         clock.advance_to(clock() + by)
         self.settle()
+
+    def checkpoint(self) -> bytes:
+        """The newest cosigned checkpoint, as the log shows it to anybody."""
+        (head,) = self._ask([("log", GetHead(0, 0))])
+        return bytes(head.note)
 
     # As somebody with a certificate and no office.
     def _ask(self, calls: Sequence[tuple[str, Call]]) -> list[Any]:

@@ -10,14 +10,17 @@ from escrow.capsule.submission import SignedContent
 from escrow.roles.authorised import context_of
 from escrow.roles.custodian.state import Holding, load_holding
 from escrow.roles.evidence.bundle import Answer, Asked
-from escrow.roles.machine import Draft
+from escrow.roles.ledger import LEAVES
+from escrow.roles.log.publishing import TREE as LOG_TREE
+from escrow.roles.machine import Draft, Read, Writes
 from escrow.roles.relay.ingest import TREE
 from escrow.tlog.entry import EntryType
 from escrow.tlog.merkle import leaf_hash
 from escrow.warrant.item import Item
 from escrow.warrant.release import ReleaseIntent, ReleaseResponse
 from escrow.warrant.request import ReleaseRequest, sign_request
-from tests.core.roles.scene import DAY, Scene
+from escrow.world.loop import complete
+from tests.core.roles.scene import DAY, MINUTE, Scene
 
 
 def accepted_by_a_corrupt_relay(ready: Scene, item: Item, when: int = 0) -> Item:
@@ -79,3 +82,16 @@ def _response(at: Scene, request: ReleaseRequest, custodian: int) -> ReleaseResp
         wanted = ShareRequest(context, generation.hash, items[one].label, items[one].capsule, request.hash)
         shares.append(scheme_of(context.suite).share(wanted, holding.share, holding.index, bytes(32)))
     return ReleaseResponse(holding.index, generation.hash, request.hash, tuple(shares))
+
+
+def logged_by_force(at: Scene, data: bytes) -> None:
+    """A log that has stopped to check takes an entry, and its witnesses cosign what is consistent."""
+
+    def step(view: Read) -> tuple[Writes, None]:
+        draft = Draft(view)
+        draft.append(LEAVES, data)
+        LOG_TREE.grow(draft, [leaf_hash(data)])
+        return draft.writes(), None
+
+    complete(at.world["log"].store.commit(step))
+    at.pass_time(MINUTE)
