@@ -4,7 +4,7 @@ A part of ``ledger``, which see: everything is filed only if it comes in its tur
 filed without the seal, so nobody can fill the log with what belongs to no warrant.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -106,6 +106,10 @@ class Shown:
     """Since when the log shows that a notice was delivered."""
 
 
+def _covered(filed: Filed) -> int:
+    return filed.covered_ms
+
+
 @dataclass(frozen=True, slots=True)
 class WarrantLedger:
     """The part of the register that is about warrants. All state is in the view that is passed in."""
@@ -170,11 +174,16 @@ class WarrantLedger:
         """The errors that were reported."""
         return [ErrorReport.decode(one.payload) for one in _about(view, _ERROR, tag)]
 
-    def shown(self, view: Read | Draft, seal: LoggedSeal) -> Shown:
-        """What is due about a sealed warrant, and what of it was done."""
+    def shown(self, view: Read | Draft, seal: LoggedSeal, dated: Callable[[Filed], int] = _covered) -> Shown:
+        """What is due about a sealed warrant, and what of it was done.
+
+        A postponement counts only if it came before the time it moves; ``dated`` says when it came, in ms.
+        """
         tag, limits = seal.leaf.seal_tag, self.genesis.policy.limits
-        secret = self._put_off(view, EntryType.NONDISCLOSURE_EXTENDED, tag, seal.leaf.nondisclosure_until)
-        notice = self._put_off(view, EntryType.NOTICE_DELAYED, tag, secret + limits.notice_within)
+        extensions = self._postponed(view, EntryType.NONDISCLOSURE_EXTENDED, tag)
+        secret = _put_off(extensions, seal.leaf.nondisclosure_until, dated)
+        delays = self._postponed(view, EntryType.NOTICE_DELAYED, tag)
+        notice = _put_off(delays, secret + limits.notice_within, dated)
         names, disclosed_ms = frozenset[str](), None
         for one in _about(view, _DISCLOSURE, tag):
             names |= Disclosure.decode(one.payload).names
@@ -183,13 +192,9 @@ class WarrantLedger:
         told = next(_about(view, _NOTICE, tag), None)
         return Shown(secret, notice, disclosed_ms, None if told is None else told.covered_ms)
 
-    def _put_off(self, view: Read | Draft, kind: EntryType, tag: bytes, until: int) -> int:
-        """Until when something is put off: each postponement counts only if it came before the time it moves."""
-        for one in _about(view, _POSTPONED, tag):
-            said = Postponement.decode(one.payload)
-            if said.type is kind and one.covered_ms < until:
-                until = max(until, said.until)
-        return until
+    def _postponed(self, view: Read | Draft, kind: EntryType, tag: bytes) -> list[tuple[Filed, Postponement]]:
+        said = ((one, Postponement.decode(one.payload)) for one in _about(view, _POSTPONED, tag))
+        return [(filed, postponement) for filed, postponement in said if postponement.type is kind]
 
     # -- filing -------------------------------------------------------------------------------
 
@@ -263,7 +268,8 @@ class WarrantLedger:
         _require(said.type == entry.type, Reason.ENTRY_REFUSED)
         said.check(self.genesis)
         seal = self._sealed(draft, said.seal_tag)
-        shown = self.shown(draft, seal)
+        # Whether an entry counts must not depend on when its reader looked: here all that was logged before counts.
+        shown = self.shown(draft, seal, lambda _: 0)
         if said.type is EntryType.NONDISCLOSURE_EXTENDED:
             now, most = shown.secret_until, seal.leaf.nondisclosure_until + limits.max_extension
         else:
@@ -271,6 +277,14 @@ class WarrantLedger:
         # SPEC DSC-4: nothing is put off to an earlier time, or beyond what the policy admits.
         _require(now < said.until <= most, Reason.RANGE_INVALID)
         _put(draft, _POSTPONED, said.seal_tag, filed)
+
+
+def _put_off(postponed: Iterable[tuple[Filed, Postponement]], until: int, dated: Callable[[Filed], int]) -> int:
+    """Until when something is put off."""
+    for filed, said in postponed:
+        if dated(filed) < until:
+            until = max(until, said.until)
+    return until
 
 
 def _about(view: Read | Draft, prefix: bytes, tag: bytes) -> Iterator[Filed]:

@@ -1,7 +1,7 @@
 """LOG-06: a monitor names each sealed warrant whose secrecy is over and that nobody has disclosed, and no other."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from escrow.ids import Party
@@ -24,6 +24,7 @@ fates = st.tuples(
 
 
 @effort(0.3)
+@example([(2, "put off")], 3)
 @given(st.lists(fates, min_size=1, max_size=3), st.integers(1, 8))
 def test_exactly_what_is_overdue_is_named(census: Census, warrants: list[tuple[int, str]], days: int) -> None:
     at = scene().rewind("ready")

@@ -97,7 +97,8 @@ class Alarms:
         return int(10**seal.leaf.count_bucket - 1)
 
     def _about_disclosure(self, tag: bytes, seal: LoggedSeal) -> Iterator[Finding]:
-        shown, grace = self.ledger.shown(self.view, seal), self.ledger.genesis.policy.limits.disclosure_grace
+        grace = self.ledger.genesis.policy.limits.disclosure_grace
+        shown = self.ledger.shown(self.view, seal, lambda filed: came(self.view, filed.index).after_ms)
         if shown.disclosed_ms is None and self.now >= shown.secret_until + grace:
             yield Finding(Alarm.NOT_DISCLOSED, tag, seal.index, f"secret until {shown.secret_until}")
         if shown.noticed_ms is None and self.now >= shown.notice_until + grace:
