@@ -145,6 +145,10 @@ class Reason(Enum):
     DEALER_SILENT = Kind.UNAVAILABLE, "A dealer did not answer in time.", "The run is repeated; the dealer is named."
     NOT_ENOUGH_SHARES = Kind.REFUSED, "Fewer shares than the threshold.", "Ask more custodians."
     GENERATION_MISMATCH = Kind.REFUSED, "The share belongs to another generation.", "Ask the present members."
+    NOT_IN_EFFECT = Kind.REFUSED, "The order is not in effect.", "Wait until its time; one that was logged too late for it never is: begin again."
+    CEREMONY_RUNNING = Kind.REFUSED, "Another attempt is under way.", "Finish it, or cancel it: doublelock custody … status shows its nonce."
+    CEREMONY_STALE = Kind.REFUSED, "This is not the attempt that is under way.", "Look at it anew: doublelock custody … status shows its nonce and who has signed."
+    NOT_BY_HAND = Kind.REFUSED, "No person takes this step.", "See docs/custody.md: who takes which step of which ceremony."
     PERIOD_RETIRED = Kind.REFUSED, "The period is over and its key is erased.", "Nothing can open it any more."
     NO_COMMITTEE_KEY = Kind.UNAVAILABLE, "The committee has no key for this period yet.", "Wait until key generation has finished."
 

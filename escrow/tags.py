@@ -104,6 +104,7 @@ class Tag(Enum):
     PROPOSAL = "committee-proposal"
     COMMITTEE_KEY = "committee-key"
     GENERATION = "share-generation"
+    HANDOVER_COMMITTEE = "handover-committee"
     SHARE_ACK = "share-ack"
     DKG_SESSION = "dkg-session"
     DKG_ENTRY = "dkg-entry"

@@ -19,6 +19,7 @@ from escrow.committee.parts import PublicKey
 from escrow.committee.succession import reshared_group, verify_later
 from escrow.errors import Reason, RefusedError
 from escrow.warrant.genesis import Genesis
+from escrow.warrant.handover_order import HandoverOrder
 
 
 def proposal_for(genesis: Genesis, period: int) -> CommitteeProposal:
@@ -33,19 +34,35 @@ def check_committee_key(genesis: Genesis, period: int, payload: bytes) -> Commit
     return _checked_key(proposal_for(genesis, period), genesis.policy.retire_at(period), payload)
 
 
-def check_generation(genesis: Genesis, key: CommitteeKey, period: int, payload: bytes) -> ShareGeneration:
-    """The share generation of ``key`` in a logged payload; ``COMMITTEE_UNAUTHORISED`` unless it is authorised."""
+def check_generation(
+    genesis: Genesis, key: CommitteeKey, period: int, payload: bytes, order: HandoverOrder | None = None
+) -> ShareGeneration:
+    """The share generation of ``key`` in a logged payload; ``COMMITTEE_UNAUTHORISED`` unless it is authorised.
+
+    ``order``: the roots' order that makes its members the holders, where they are not those of the policy.
+    """
     generation, proposal = ShareGeneration.decode(payload), proposal_for(genesis, period)
     if not generation.number:
         verify_generation(generation, key, proposal)
         return generation
+    held = generation.members, generation.threshold
     if generation.committee_key_hash != key.hash:
         raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the shares are not those of this key")
-    # SPEC HND-10: a refresh needs nobody's leave; other members or another threshold would need the roots'.
-    if (generation.members, generation.threshold) != (proposal.members, proposal.threshold):
-        raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the policy names other custodians, or another threshold")
-    verify_later(generation, reshared_group(proposal.suite).decode(key.public))
+    # SPEC HND-10: a refresh needs nobody's leave; other members or another threshold need the roots'.
+    if held != (proposal.members, proposal.threshold) and (
+        order is None or order.key_hash != key.hash or held != order.committee
+    ):
+        raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "neither the policy nor an order names these holders")
+    check_shares(genesis, key, generation)
     return generation
+
+
+def check_shares(genesis: Genesis, key: CommitteeKey, generation: ShareGeneration) -> None:
+    """Shares after the first ones are of ``key``, and all members say that they have them.
+
+    ``COMMITTEE_UNAUTHORISED``, ``MalformedError``; ``SUITE_MISMATCH`` where there can be no such shares.
+    """
+    verify_later(generation, reshared_group(genesis.policy.suite).decode(key.public))
 
 
 def check_holders(genesis: Genesis, payload: bytes) -> ShareGeneration:

@@ -133,6 +133,11 @@ class Follower(Ledger):
             draft.delete(_CAUGHT_UP)
         return known
 
+    def _not_before(self, draft: Draft, covered_ms: Millis) -> int:  # noqa: ARG002 - that is when we learnt of it
+        """See ``Ledger``: behind the head that we held, because that covers everything from before it."""
+        head = self.head(draft)
+        return 0 if head is None else head.time_ms
+
     def _keep(self, draft: Draft, head: Head) -> None:
         known = self.head(draft)
         if known is None or (head.size, head.time_ms) > (known.size, known.time_ms):

@@ -6,7 +6,7 @@ custodians and behind the shares that they hold, the first seal per tag, ingest 
 holds is counted as a leaf and ignored. How the entries get here is ``follower``'s business.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,12 +18,16 @@ from escrow.e2ee.devices import DeviceList
 from escrow.encoding import number, u32, u64
 from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.ids import Millis
-from escrow.roles.authorised import check_committee_key, check_generation, check_holders, proposal_for
+from escrow.roles.authorised import check_committee_key, check_holders, check_shares, proposal_for
 from escrow.roles.filed import Filed
+from escrow.roles.handover_orders import BY_COMMITTEE, HandoverOrders, subject_of
 from escrow.roles.machine import Draft, Read
 from escrow.roles.state import pack, unpack
 from escrow.roles.warrant_ledger import FILED_HERE, SEAL, WarrantLedger
 from escrow.tlog.entry import Entry, EntryType
+from escrow.warrant import dsse
+from escrow.warrant.entitlement import CUSTODIAN, ENTITLED
+from escrow.warrant.handover_order import HandoverOrder, order_of
 
 LEAVES = "log/leaves"
 """The stream of entries as followed; a record's number is the entry's index in the log."""
@@ -47,11 +51,12 @@ _SUBJECTS = {
     EntryType.DEVICE_LIST: _LIST,
     EntryType.COMMITTEE_KEY: _KEY,
     EntryType.SHARE_GENERATION: _GENERATION,
+    EntryType.HANDOVER_ORDER: BY_COMMITTEE,
     EntryType.WARRANT_SEALED: SEAL,
     EntryType.INGEST_ROOT: _INGEST,
 }
 """What can be looked up: by account, or account and version (u64); policy hash and period (u64); committee key hash;
-seal tag; relay key.
+committee key hash and digest of its holders; seal tag; relay key.
 """
 
 
@@ -133,6 +138,15 @@ class Ledger(WarrantLedger):
         prefix = _ERASURE + key_hash + (generation_hash or _NOTHING_LEFT)
         return frozenset(key[len(prefix) :] for key, _ in view.scan(prefix))
 
+    @property
+    def handovers(self) -> HandoverOrders:
+        """What the roots have ordered."""
+        return HandoverOrders(self.genesis)
+
+    def custodian_keys(self, view: Read | Draft) -> Mapping[str, bytes]:
+        """Id -> identity key of every custodian: those of the genesis, and those whom the roots have named since."""
+        return self.handovers.custodians(view)
+
     # -- ingest roots -------------------------------------------------------------------------
 
     def newest_root(self, view: Read | Draft, relay: bytes) -> LoggedRoot | None:
@@ -181,28 +195,48 @@ class Ledger(WarrantLedger):
     def file(self, draft: Draft, data: bytes, covered_ms: Millis) -> Entry:
         """Keep and file the next entry; raise ``MalformedError`` or ``RefusedError`` if it does not count."""
         entry = Entry.decode(data)
-        _require(self.genesis.entitled(entry.type, entry.submitter), Reason.ENTRY_REFUSED)
+        _require(self._entitled(draft, entry), Reason.ENTRY_REFUSED)
         entry.verify(self.genesis.log.origin)
         index = draft.append(LEAVES, data)
         self._file_content(draft, entry, Filed(index, covered_ms, entry.payload))
         return entry
 
+    def _entitled(self, draft: Draft, entry: Entry) -> bool:
+        if self.genesis.entitled(entry.type, entry.submitter):
+            return True
+        return CUSTODIAN in ENTITLED[entry.type] and self.handovers.names(draft, entry.submitter)
+
+    def _not_before(self, draft: Draft, covered_ms: Millis) -> int:  # noqa: ARG002 - followers ask the draft
+        """Before which time (ms) the entry that is filed now was certainly not logged: who logs it, knows."""
+        return covered_ms
+
     def _file_content(self, draft: Draft, entry: Entry, filed: Filed) -> None:
         match entry.type:
             case EntryType.DEVICE_LIST:
                 self._file_device_list(draft, entry, filed)
-            case EntryType.COMMITTEE_PROPOSAL | EntryType.HANDOVER_PROPOSAL:
-                self._file_proposal(draft, entry)
-            case EntryType.COMMITTEE_KEY:
-                self._file_committee_key(draft, filed)
-            case EntryType.SHARE_GENERATION:
-                self._file_generation(draft, filed)
-            case EntryType.ERASURE:
-                self._file_erasure(draft, entry, filed)
             case EntryType.INGEST_ROOT:
                 self._file_ingest_root(draft, entry, filed)
             case kind if kind in FILED_HERE:
                 self.file_about_warrant(draft, entry, filed)
+            case _:
+                self._file_custody(draft, entry, filed)
+
+    def _file_custody(self, draft: Draft, entry: Entry, filed: Filed) -> None:
+        match entry.type:
+            case EntryType.COMMITTEE_PROPOSAL:
+                self._file_proposal(draft, entry)
+            case EntryType.COMMITTEE_KEY:
+                self._file_committee_key(draft, filed)
+            case EntryType.HANDOVER_ORDER:
+                self._file_order(draft, entry, filed)
+            case EntryType.HANDOVER_CANCELLATION:
+                self.handovers.cancel(draft, entry.payload, filed.index)
+            case EntryType.HANDOVER_PROPOSAL:
+                self._check_handover(draft, HandoverProposal.decode(entry.payload), filed)
+            case EntryType.SHARE_GENERATION:
+                self._file_generation(draft, filed)
+            case EntryType.ERASURE:
+                self._file_erasure(draft, entry, filed)
             case _:
                 pass  # nothing to look up; whoever reads this type takes it from the entry itself
 
@@ -227,7 +261,7 @@ class Ledger(WarrantLedger):
     def _file_generation(self, draft: Draft, filed: Filed) -> None:
         generation = ShareGeneration.decode(filed.payload)
         if generation.number:
-            self._check_successor(draft, generation, filed.payload)
+            self._check_successor(draft, generation, filed)
         else:
             check_holders(self.genesis, filed.payload)
         place = generation.committee_key_hash + u32(generation.number)
@@ -235,31 +269,51 @@ class Ledger(WarrantLedger):
         draft.put(_GENERATION + place, pack(filed))
         draft.put(_GENERATION_BY_HASH + generation.hash, place)
 
-    def _check_successor(self, draft: Draft, generation: ShareGeneration, payload: bytes) -> None:
+    def _check_successor(self, draft: Draft, generation: ShareGeneration, filed: Filed) -> None:
         logged = self.committee_key_by_hash(draft, generation.committee_key_hash)
         before = self.generation(draft, generation.committee_key_hash)
         if logged is None or before is None or generation.number != before.number + 1:
             raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "the generation does not follow the one before it")
-        check_generation(self.genesis, logged.key, logged.period, payload)
+        # SPEC HND-10: a refresh needs nobody's leave; other members or another threshold need the roots'.
+        if not _same_committee(generation, before):
+            self._check_ordered(self.handovers.in_force(draft, before), generation, filed)
+        check_shares(self.genesis, logged.key, generation)
+        self.handovers.carried_out(draft, before)
+
+    def _check_ordered(
+        self, order: HandoverOrder | None, wanted: ShareGeneration | HandoverProposal, filed: Filed
+    ) -> None:
+        if order is None or order.committee != (wanted.members, wanted.threshold):
+            raise RefusedError(Reason.COMMITTEE_UNAUTHORISED, "no order of the roots names these holders")
+        # SPEC HND-13: nothing follows from an order before its time.
+        _require(self.handovers.in_effect(order, filed.covered_ms), Reason.NOT_IN_EFFECT)
 
     def _file_proposal(self, draft: Draft, entry: Entry) -> None:
-        if entry.type is EntryType.COMMITTEE_PROPOSAL:
-            proposal = CommitteeProposal.decode(entry.payload)
-            _require(self.genesis.policy.retire_at(proposal.period) < END_OF_TIME, Reason.COMMITTEE_UNAUTHORISED)
-            _require(proposal == proposal_for(self.genesis, proposal.period), Reason.COMMITTEE_UNAUTHORISED)
-            draft.put(_PROPOSAL + proposal.hash, u64(proposal.period))
-        else:
-            self._check_handover(draft, HandoverProposal.decode(entry.payload))
+        proposal = CommitteeProposal.decode(entry.payload)
+        _require(self.genesis.policy.retire_at(proposal.period) < END_OF_TIME, Reason.COMMITTEE_UNAUTHORISED)
+        _require(proposal == proposal_for(self.genesis, proposal.period), Reason.COMMITTEE_UNAUTHORISED)
+        draft.put(_PROPOSAL + proposal.hash, u64(proposal.period))
 
-    def _check_handover(self, draft: Draft, proposal: HandoverProposal) -> None:
+    def _check_handover(self, draft: Draft, proposal: HandoverProposal, filed: Filed) -> None:
         """A handover begins if the generation that it names is in force, and the next may have the members it names."""
         before = self.generation_by_hash(draft, proposal.generation_hash)
-        _require(before, Reason.GENERATION_MISMATCH)
         newest = before and self.generation(draft, before.committee_key_hash)
-        _require(newest and newest.hash == proposal.generation_hash, Reason.GENERATION_MISMATCH)
-        same = before and (before.members, before.threshold) == (proposal.members, proposal.threshold)
-        _require(same and proposal.suite == self.genesis.policy.suite, Reason.COMMITTEE_UNAUTHORISED)
+        if before is None or newest is None or newest.hash != proposal.generation_hash:
+            raise RefusedError(Reason.GENERATION_MISMATCH)
+        _require(proposal.suite == self.genesis.policy.suite, Reason.COMMITTEE_UNAUTHORISED)
         reshared_group(proposal.suite)
+        order = self.handovers.in_force(draft, before)
+        # A refresh would end the generation that the roots have ordered to be handed over: it waits.
+        if order is not None or not _same_committee(proposal, before):
+            self._check_ordered(order, proposal, filed)
+
+    def _file_order(self, draft: Draft, entry: Entry, filed: Filed) -> None:
+        order, _ = order_of(dsse.Envelope.parse(entry.payload), self.genesis)
+        logged, newest = self.committee_key_by_hash(draft, order.key_hash), self.generation(draft, order.key_hash)
+        _require(logged and order.effective_at < logged.key.retire_at, Reason.PERIOD_RETIRED)
+        after = self._not_before(draft, Millis(filed.covered_ms))
+        if self.handovers.file(draft, entry.payload, entry.submitter, filed.index, newest, after):
+            draft.put(BY_COMMITTEE + subject_of(order) + u64(filed.index), pack(filed))
 
     def _file_erasure(self, draft: Draft, entry: Entry, filed: Filed) -> None:
         said = ErasureAttestation.decode(entry.payload)
@@ -291,6 +345,10 @@ class Ledger(WarrantLedger):
 def _committee_key(payload: bytes) -> CommitteeKey:
     """There are few, they never change, and every message asks for one."""
     return CommitteeKey.decode(payload)
+
+
+def _same_committee(one: ShareGeneration | HandoverProposal, other: ShareGeneration) -> bool:
+    return (one.members, one.threshold) == (other.members, other.threshold)
 
 
 def _require(holds: object, reason: Reason) -> None:

@@ -21,12 +21,14 @@ from escrow.errors import EscrowError, Kind, Reason, RefusedError
 from escrow.ids import AccountId, Millis, Party
 from escrow.roles.authorised import check_committee_key, check_generation
 from escrow.roles.calls import Dating, GetDating, GetHead, GetRecord, Head, Record
+from escrow.roles.handover_orders import subject_for, subject_of
 from escrow.roles.machine import Answered, Draft, Read, Todo
 from escrow.roles.state import pack, unpack
 from escrow.tlog.entry import Entry, EntryType
 from escrow.tlog.merkle import verify_consistency, verify_inclusion
 from escrow.tlog.quorum import verify_head
 from escrow.warrant.genesis import Genesis
+from escrow.warrant.handover_order import HandoverOrder, verify_order
 
 LOG = Party("log")
 _HEAD = b"view/head"
@@ -188,10 +190,50 @@ class LightView:
         return None if entry is None else check_committee_key(self.genesis, period, entry.payload)
 
     def generation(self, view: Read | Draft, period: int) -> ShareGeneration | None:
-        """The share generation of ``period``, authorised, if it and its key were proved to us."""
+        """The share generation of ``period``, authorised, if it, its key and what authorises it were proved to us."""
         key = self.committee_key(view, period)
         entry = None if key is None else self.record(view, EntryType.SHARE_GENERATION, key.hash)
-        return None if key is None or entry is None else check_generation(self.genesis, key, period, entry.payload)
+        if key is None or entry is None:
+            return None
+        generation = ShareGeneration.decode(entry.payload)
+        order = None if self._is_of_policy(generation) else self.order(view, generation)
+        if order is None and not self._is_of_policy(generation):
+            return None
+        return check_generation(self.genesis, key, period, entry.payload, order)
+
+    def order(self, view: Read | Draft, generation: ShareGeneration) -> HandoverOrder | None:
+        """The roots' order that names the holders of a generation, if it was proved to us."""
+        entry = self.record(view, EntryType.HANDOVER_ORDER, subject_for(generation))
+        return None if entry is None else verify_order(entry.payload, self.genesis)
+
+    def holders(self, view: Read | Draft, generation: ShareGeneration) -> list[str]:
+        """The ids of a generation's members, in the order of their indices; it must be of the policy or ordered."""
+        names = {key: name for name, key in self.genesis.custodian_keys.items()}
+        order = None if self._is_of_policy(generation) else self.order(view, generation)
+        if order is not None:
+            names |= {member.public: member.id for member in order.members}
+        return [names[member] for member in generation.members]
+
+    def want_generation(self, draft: Draft, period: int) -> bool:
+        """Owe the next question that stands between us and the newest generation of ``period``; False if none does."""
+        key = self.committee_key(draft, period)
+        if key is None:
+            self.want(draft, EntryType.COMMITTEE_KEY, committee_subject(self.genesis, period))
+        elif not self.is_newest(draft, EntryType.SHARE_GENERATION, key.hash):
+            self.want(draft, EntryType.SHARE_GENERATION, key.hash)
+        elif self.generation(draft, period) is None:
+            entry = self.record(draft, EntryType.SHARE_GENERATION, key.hash)
+            if entry is None:
+                raise AssertionError("the newest record is a record")
+            self.want(draft, EntryType.HANDOVER_ORDER, subject_for(ShareGeneration.decode(entry.payload)))
+        else:
+            return False
+        return True
+
+    def _is_of_policy(self, generation: ShareGeneration) -> bool:
+        policy = self.genesis.policy
+        keys = tuple(self.genesis.custodian_keys[name] for name in policy.custodians)
+        return (generation.members, generation.threshold) == (keys, policy.t)
 
     def device_list(self, view: Read | Draft, account: AccountId) -> DeviceList | None:
         """The newest device list of ``account``, signed by the key whose hash the account is, if proved to us."""
@@ -293,7 +335,9 @@ class LightView:
 
     def _check_authority(self, call: GetRecord, entry: Entry) -> None:
         """An entry is kept if it is of the type and about the subject that was asked for, and counts."""
-        if entry.type != call.entry_type or not self.genesis.entitled(entry.type, entry.submitter):
+        # Whoever logs a generation gives it nothing: all of its members have signed it, and some may be new to us.
+        entitled = entry.type is EntryType.SHARE_GENERATION or self.genesis.entitled(entry.type, entry.submitter)
+        if entry.type != call.entry_type or not entitled:
             raise RefusedError(Reason.NOT_LOGGED, "the log shows another entry than it was asked for")
         match entry.type:
             case EntryType.DEVICE_LIST:
@@ -306,6 +350,8 @@ class LightView:
                 about = committee_subject(self.genesis, period)
             case EntryType.SHARE_GENERATION:
                 about = ShareGeneration.decode(entry.payload).committee_key_hash
+            case EntryType.HANDOVER_ORDER:
+                about = subject_of(verify_order(entry.payload, self.genesis))
             case EntryType.INGEST_ROOT:
                 about = IngestRoot.decode(entry.payload).relay
             case _:

@@ -42,6 +42,7 @@ _BY_REASON: Final[Mapping[Reason, grpc.StatusCode]] = {
     Reason.QUOTA_WARRANT: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.QUOTA_URGENT: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.QUOTA_GLOBAL: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Reason.CEREMONY_STALE: grpc.StatusCode.ABORTED,
     Reason.TIMED_OUT: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 _BY_KIND: Final[Mapping[Kind, grpc.StatusCode]] = {

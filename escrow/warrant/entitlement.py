@@ -12,6 +12,7 @@ RELAY: Final = "relay"
 AUTHORITY: Final = "authority"
 CUSTODIAN: Final = "custodian"
 
+_ROOT: Final = frozenset({ROOT})
 _CUSTODIANS: Final = frozenset({CUSTODIAN})
 _AUTHORITY: Final = frozenset({AUTHORITY})
 # A custodian that receives a signed order logs it too: an authority that keeps it back gains nothing.
@@ -20,8 +21,8 @@ _EITHER: Final = frozenset({AUTHORITY, CUSTODIAN})
 ENTITLED: Final[Mapping[EntryType, frozenset[str]]] = {
     EntryType.GENESIS: frozenset({ROOT, LOG}),
     EntryType.POLICY: frozenset({ROOT, LOG}),
-    EntryType.ROLE_KEY: frozenset({ROOT}),
-    EntryType.RELAY_KEY: frozenset({ROOT}),
+    EntryType.ROLE_KEY: _ROOT,
+    EntryType.RELAY_KEY: _ROOT,
     EntryType.DEVICE_LIST: frozenset({ANYBODY}),
     EntryType.COMMITTEE_PROPOSAL: _CUSTODIANS,
     EntryType.DKG_TRANSPORT: _CUSTODIANS,
@@ -36,6 +37,8 @@ ENTITLED: Final[Mapping[EntryType, frozenset[str]]] = {
     EntryType.HANDOVER_TRANSPORT: _CUSTODIANS,
     EntryType.HANDOVER_DEAL: _CUSTODIANS,
     EntryType.HANDOVER_READY: _CUSTODIANS,
+    EntryType.HANDOVER_ORDER: _ROOT,
+    EntryType.HANDOVER_CANCELLATION: _ROOT,
     EntryType.HANDOVER_ACKNOWLEDGEMENT: _CUSTODIANS,
     EntryType.SHARE_GENERATION: _CUSTODIANS,
     EntryType.ERASURE: _CUSTODIANS,

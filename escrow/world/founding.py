@@ -45,6 +45,8 @@ class Terms:
     ingest_cadence: int = 6 * HOUR
     most_inclusion_delay: int = DAY
     activation_delay_s: int = 60
+    effect_delay: int = 0
+    """From a logged order of the roots to its effect."""
     pair_chain: int = 1
     """Messages under one seed in a conversation of two; in ``group_chain``, of more."""
     group_chain: int = 1024
@@ -58,6 +60,8 @@ class Founding:
     document: bytes
     parties: Mapping[Party, Secret]
     people: Mapping[str, Secret]
+    roots: Mapping[str, Secret]
+    """By name: ``root-1`` and so on."""
 
 
 def found(seed: Secret, terms: Terms) -> Founding:
@@ -65,9 +69,10 @@ def found(seed: Secret, terms: Terms) -> Founding:
     custodians = [Party(f"custodian/{index}") for index in range(1, terms.custodians + 1)]
     witnesses = [Party(f"witness/{index}") for index in range(1, terms.witnesses + 1)]
     offices = [Party("log"), Party("relay"), Party("authority"), *custodians, *witnesses]
-    parties = {party: _derive(seed, party) for party in offices}
-    people = {name: _derive(seed, f"person/{name}") for name in (*ISSUERS, *APPROVERS)}
-    roots = [SigningKey.from_seed(_derive(seed, f"root/{place}")) for place in range(ROOTS)]
+    parties = {party: derive(seed, party) for party in offices}
+    people = {name: derive(seed, f"person/{name}") for name in (*ISSUERS, *APPROVERS)}
+    root_seeds = {f"root-{place + 1}": derive(seed, f"root/{place}") for place in range(ROOTS)}
+    roots = [SigningKey.from_seed(one) for one in root_seeds.values()]
 
     policy = strict.encode(_policy(terms, [str(party) for party in custodians]))
     signatures = tuple(dsse.sign(PAYLOAD_TYPE, policy, root) for root in roots)
@@ -99,11 +104,11 @@ def found(seed: Secret, terms: Terms) -> Founding:
         skew_ms=5 * MINUTE,
         grace_ms=10 * MINUTE,
         mmd_ms=terms.most_inclusion_delay,
-        effect_delay_ms=0,
+        effect_delay_ms=terms.effect_delay,
         lab=True,
     )
     document = strict.encode(genesis)
-    return Founding(Genesis.parse(document), document, parties, people)
+    return Founding(Genesis.parse(document), document, parties, people, root_seeds)
 
 
 def _policy(terms: Terms, custodians: list[str]) -> Policy:
@@ -154,5 +159,6 @@ def _public(seed: Secret) -> bytes:
     return SigningKey.from_seed(seed).public
 
 
-def _derive(seed: Secret, name: str) -> Secret:
+def derive(seed: Secret, name: str) -> Secret:
+    """The signing seed of whoever is called ``name``, also of parties that come after the founding."""
     return Secret(hkdf_expand(seed.expose(), T(Tag.COINS, b"founding", name.encode()), 32))

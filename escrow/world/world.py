@@ -27,7 +27,7 @@ from escrow.roles.witness import Witness
 from escrow.secret import Secret
 from escrow.store.memory import MemoryStore
 from escrow.world.clock import SeededEntropy, VirtualClock
-from escrow.world.founding import Founding, Terms, found
+from escrow.world.founding import Founding, Terms, derive, found
 from escrow.world.loop import complete
 from escrow.world.network import Network
 
@@ -66,8 +66,8 @@ class World:
     # -- parties ------------------------------------------------------------------------------
 
     def role_of(self, party: Party) -> Role:
-        """The machine of a party that the genesis names, with its key."""
-        key = SigningKey.from_seed(self.founding.parties[party])
+        """The machine of a party that the genesis names, or of a custodian that came later, with its key."""
+        key = SigningKey.from_seed(self.founding.parties.get(party) or derive(Secret(self._seed), party))
         kind, _, index = party.partition("/")
         makers: dict[str, Callable[[], Role]] = {
             "log": lambda: Log(self.genesis, key),
@@ -84,6 +84,11 @@ class World:
         node = Node(party, role, MemoryStore(), self.network, self.clock, entropy)
         self.network.nodes[party] = node
         return node
+
+    def enlist(self, index: int) -> Node:
+        """A custodian ``index`` > n, that the policy does not name: it follows the log, and waits for the roots."""
+        party = Party(f"custodian/{index}")
+        return self.add(party, self.role_of(party))
 
     def register(self, name: str) -> Node:
         """Make an account with one device for the user called ``name``, log it and publish its prekeys."""

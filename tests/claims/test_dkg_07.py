@@ -12,11 +12,13 @@ from escrow.crypto.group import Scalar
 from escrow.errors import EscrowError
 from escrow.ids import Party
 from escrow.roles.custodian.commands import Refresh
-from escrow.roles.custodian.state import load_holding
+from escrow.roles.custodian.state import SUCCESSOR, load_holding
+from escrow.roles.custodian.succeeding import AGAIN
 from tests.claims.measures import Census, effort
 from tests.core.committee.succession import Handover, made
 from tests.core.roles.test_erasing import CUSTODIANS
 from tests.core.roles.test_erasing import made as made_world
+from tests.core.roles.test_handing_over import NEW, ordered, settle, shares
 
 pytestmark = pytest.mark.claim("DKG-07")
 
@@ -77,3 +79,38 @@ def test_running_custodians_keep_the_old_share_until_the_new_one_is_in_force(
     after = load_holding(world.store(crashed), key_hash)
     assert after is not None
     assert after.generation.number == 1
+
+
+@effort(0.1)
+@given(st.integers(0, 9), st.sampled_from(("custodian/1", "custodian/3", "custodian/4")), st.booleans())
+def test_shares_pass_to_others_whole_or_not_at_all(census: Census, rounds: int, crashed: str, away: bool) -> None:
+    """Somebody who goes, stays, or comes is set back to its disk, or is away for a while; the roots have ordered."""
+    world, key_hash, roots = ordered()
+    roots.give(roots.order(key_hash, NEW, 2))
+    settle(world, rounds)
+    party = Party(crashed)
+    store = world.store(party)
+    world.add(party, world.role_of(party)).store = store
+    if away:
+        world.network.down.add(party)
+        settle(world, 2)
+    # Whichever generation the log shows, each of its members holds its share of it, or will when it has read so far.
+    newest, held = roots.newest(key_hash), 0
+    for index, member in enumerate(newest.members, start=1):
+        (name,) = (one.id for one in map(roots.member, range(1, 6)) if one.public == member)
+        mine, kept = load_holding(world.store(name), key_hash), SUCCESSOR + key_hash + newest.hash
+        secret = world.store(name).get(kept)
+        if mine is not None and mine.share is not None and mine.generation.hash == newest.hash:
+            secret = mine.share.expose()
+        assert secret is not None
+        assert EDWARDS25519.base_mul(Scalar.decode(secret)) == newest.share_key(EDWARDS25519, index)
+        held += 1
+    assert held == newest.n
+    census("the new one" if newest.number else "the old one")
+    world.network.down.clear()
+    world.advance(61_000)
+    settle(world, 3)
+    world.advance(AGAIN)
+    settle(world)
+    assert roots.newest(key_hash).number == 1
+    assert sorted(shares(world, key_hash)) == ["custodian/3", "custodian/4", "custodian/5"]

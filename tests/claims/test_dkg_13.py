@@ -1,16 +1,22 @@
 """DKG-13: what is stolen after a certificate or an acknowledgement exists rebuilds no share; before, it would."""
 
+from functools import cache
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from escrow.committee.dkg import DkgState
 from escrow.committee.record import Stage
+from escrow.ids import Party
 from tests.claims.handing import MOVES, moved
 from tests.claims.keygen import keygen
 from tests.claims.measures import Census, effort
 from tests.claims.theft import loot, secrets_in
+from tests.claims.total_theft import Theft
 from tests.core.committee.test_handover_attacks import rebuilt
+from tests.core.roles.test_erasing import CUSTODIANS
+from tests.core.roles.test_handing_over import NEW
 
 pytestmark = pytest.mark.claim("DKG-13")
 
@@ -53,3 +59,27 @@ def test_total_theft_after_the_acknowledgements_of_a_handover_rebuilds_nothing(
             stolen = [secret for secret in (state.transport, state.dealing, state.proof_coins) if secret is not None]
             assert all(rebuilt(story, person, secret) is None for secret in stolen)
         census("rebuilt nothing")
+
+
+@cache
+def stolen() -> Theft:
+    return Theft.of_a_handover_to_others()
+
+
+@effort(0.1)
+@given(st.sampled_from(NEW), st.sampled_from(CUSTODIANS))
+def test_every_key_every_disk_the_log_and_all_traffic_rebuild_nothing_of_a_period_that_is_erased(
+    census: Census, taker: int, owner: Party
+) -> None:
+    theft = stolen()
+    index = NEW.index(taker) + 1
+    kept = theft.transports[f"custodian/{taker}"]
+    assert theft.rebuilt(index, kept) is not None, "what did not get lost would have been enough"
+    census("rebuilt while the key existed")
+    assert theft.is_key({at: theft.rebuilt(at, theft.transports[f"custodian/{who}"]) for at, who in enumerate(NEW, 1)})
+    for secret in (*theft.shares.values(), *theft.transports.values()):
+        assert not any(secret in value for value in theft.disks)
+    # Nor does any long-term key open a part: no transport key is made of one.
+    for candidate in theft.long_term(owner):
+        assert theft.rebuilt(index, candidate) is None
+    census("rebuilt nothing")

@@ -1,30 +1,22 @@
 """From produced items to release requests: one committee each, no capsule split, none beyond the warrant's quota."""
 
-import hashlib
 from collections.abc import Iterator
 from itertools import groupby
 
 from msgspec.structs import replace
 
 from escrow.crypto.coins import Coins
-from escrow.ids import Party
-from escrow.roles.agency.collecting import members
+from escrow.roles.agency.holders import owe_release
 from escrow.roles.agency.state import (
-    ASKED,
     Asked,
     Investigation,
-    Said,
     all_asked,
-    all_said,
     mark_asked,
     save_asked,
-    save_said,
     unasked,
 )
-from escrow.roles.calls import Release
-from escrow.roles.lightview import LightView, committee_subject
+from escrow.roles.lightview import LightView
 from escrow.roles.machine import Draft
-from escrow.tlog.entry import EntryType
 from escrow.warrant.item import Item
 from escrow.warrant.request import ReleaseRequest, sign_request
 from escrow.warrant.sealing import field_root, seal_tag
@@ -47,7 +39,7 @@ def ask(draft: Draft, light: LightView, warrant_id: bytes, case: Investigation, 
     complete = True
     room = case.payload.max_capsules - sum(asked.count for _, asked in all_asked(draft, warrant_id))
     for period, items in sorted(by_period.items()):
-        if not _know_committee(draft, light, period):
+        if light.want_generation(draft, period):
             complete = False
             continue
         key, generation = light.committee_key(draft, period), light.generation(draft, period)
@@ -63,28 +55,6 @@ def ask(draft: Draft, light: LightView, warrant_id: bytes, case: Investigation, 
                 mark_asked(draft, warrant_id, item)
             owe_release(draft, light, warrant_id, asked)
     return complete
-
-
-def owe_release(draft: Draft, light: LightView, warrant_id: bytes, asked: Asked) -> None:
-    """Owe a request to every custodian of its committee, unless it is owed already."""
-    request_hash = hashlib.sha256(asked.request_bytes).digest()
-    known = all_said(draft, warrant_id, request_hash)
-    for index, member in enumerate(members(light, asked), start=1):
-        if index not in known or known[index].outcome != ASKED:
-            save_said(draft, warrant_id, request_hash, index, Said(ASKED))
-            draft.owe(Party(member), Release(asked.request_bytes, asked.signature))
-
-
-def _know_committee(draft: Draft, light: LightView, period: int) -> bool:
-    """Whether key and shares of a period are proved to us; owes the questions if not."""
-    key = light.committee_key(draft, period)
-    if key is None:
-        light.want(draft, EntryType.COMMITTEE_KEY, committee_subject(light.genesis, period))
-        return False
-    if not light.is_newest(draft, EntryType.SHARE_GENERATION, key.hash):
-        light.want(draft, EntryType.SHARE_GENERATION, key.hash)
-        return False
-    return True
 
 
 def _chunks(items: list[Item], room: int) -> Iterator[tuple[Item, ...]]:

@@ -8,6 +8,7 @@ from escrow.committee.documents import ShareGeneration
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.ids import Millis, Party
 from escrow.roles.agency.commands import CustodianOutcome, Report, RequestReport
+from escrow.roles.agency.holders import follow_shares, holders
 from escrow.roles.agency.opening import open_items, read_responses
 from escrow.roles.agency.state import (
     ASKED,
@@ -26,8 +27,8 @@ from escrow.roles.agency.state import (
     save_opened,
     save_said,
 )
-from escrow.roles.authorised import context_of, proposal_for
-from escrow.roles.calls import GetHead, GetRecord, ReleaseReply, Reply
+from escrow.roles.authorised import context_of
+from escrow.roles.calls import GetHead, GetRecord, Release, ReleaseReply, Reply
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Draft, Read
 from escrow.tlog.entry import EntryType
@@ -47,12 +48,15 @@ def collect(
     asked = None if warrant_id is None else load_asked(draft, warrant_id, request_hash)
     if warrant_id is None or asked is None:
         return
-    index = members(light, asked).index(custodian) + 1
+    asked_now = holders(draft, light, asked)
+    if custodian not in asked_now:
+        return  # the answer to a question that is not put to it any more
+    index = asked_now.index(custodian) + 1
     save_said(draft, warrant_id, request_hash, index, _said(reply))
     said = all_said(draft, warrant_id, request_hash)
     if not asked.done and all(one.outcome != ASKED for one in said.values()):
         asked, unread = _open(draft, light, warrant_id, asked, said)
-        if unread:
+        if unread or asked.reason == Reason.NOT_ENOUGH_SHARES.name:
             # Perhaps the custodians have passed their shares on since we asked: nobody is named before we know.
             draft.put(_UNREAD + warrant_id + request_hash, b"")
             light.want_newer(draft, EntryType.SHARE_GENERATION, asked.request.committee_key_hash, now)
@@ -67,19 +71,15 @@ def read_again(draft: Draft, light: LightView) -> None:
         if asked is None:
             raise AssertionError("what was answered was asked")
         if not draft.owed(GetHead):
-            light.want(draft, EntryType.SHARE_GENERATION, asked.request.committee_key_hash)
-        if draft.owed(GetHead) or draft.owed(GetRecord):
+            light.want_generation(draft, asked.period)
+        if draft.owed(GetHead) or draft.owed(GetRecord) or _is_owed(draft, asked):
             continue
         draft.delete(key)
+        if not asked.done and follow_shares(draft, light, warrant_id, asked, light.generation(draft, asked.period)):
+            continue
         asked, unread = _open(draft, light, warrant_id, asked, all_said(draft, warrant_id, request_hash))
-        named = {*asked.culprits, *(members(light, asked)[index - 1] for index in unread)}
+        named = {*asked.culprits, *(holders(draft, light, asked)[index - 1] for index in unread)}
         save_asked(draft, warrant_id, request_hash, replace(asked, culprits=tuple(sorted(named))))
-
-
-def members(light: LightView, asked: Asked) -> list[str]:
-    """The custodians that a request goes to, in the order of their indices."""
-    names = {key: name for name, key in light.genesis.custodian_keys.items()}
-    return [names[member] for member in proposal_for(light.genesis, asked.period).members]
 
 
 def report(view: Read | Draft, light: LightView, warrant_id: bytes) -> Report:
@@ -87,7 +87,7 @@ def report(view: Read | Draft, light: LightView, warrant_id: bytes) -> Report:
     case = load_case(view, warrant_id)
     requests = []
     for request_hash, asked in all_asked(view, warrant_id):
-        said, names = all_said(view, warrant_id, request_hash), members(light, asked)
+        said, names = all_said(view, warrant_id, request_hash), holders(view, light, asked)
         outcomes = tuple(CustodianOutcome(names[index - 1], one.outcome) for index, one in said.items())
         requests.append(RequestReport(request_hash, asked.count, outcomes, asked.opened, asked.reason, asked.culprits))
     return Report(
@@ -117,14 +117,14 @@ def _open(
     draft: Draft, light: LightView, warrant_id: bytes, asked: Asked, said: Mapping[int, Said]
 ) -> tuple[Asked, frozenset[int]]:
     """Open a request with the responses at hand: what came of it, and who sent what fits no generation we know."""
-    key, newest = light.committee_key(draft, asked.period), light.generation(draft, asked.period)
-    if key is None or newest is None:
+    key = light.committee_key(draft, asked.period)
+    if key is None:
         raise AssertionError("a request was made for a committee that is known")
     context, request = context_of(light.genesis, key), asked.request
     recipient = load_case(draft, warrant_id).recipient_key
     sealed = {index: one.sealed for index, one in said.items() if one.sealed}
     unread, reason, opened, culprits = frozenset(sealed), "", 0, frozenset[int]()
-    for generation in (newest, _before(asked, newest)):
+    for generation in _generations(draft, light, asked):
         responses = read_responses(recipient, request, generation, sealed)
         unread -= responses.keys()
         if opened:
@@ -138,10 +138,19 @@ def _open(
             save_opened(draft, warrant_id, item)
         opened = sum(1 for item in items if not item.reason)
         reason = next((item.reason for item in items if item.reason), "")
-    named = tuple(members(light, asked)[index - 1] for index in sorted(culprits))
+    named = tuple(holders(draft, light, asked)[index - 1] for index in sorted(culprits))
     return replace(asked, opened=opened, reason=reason, culprits=named), unread
 
 
-def _before(asked: Asked, newest: ShareGeneration) -> ShareGeneration:
-    """The generation that was the newest when we asked."""
-    return ShareGeneration.decode(asked.generation_bytes) if asked.generation_bytes else newest
+def _generations(draft: Draft, light: LightView, asked: Asked) -> tuple[ShareGeneration, ...]:
+    """Of which generations those whom we have asked may have answered."""
+    before, newest = asked.generation, light.generation(draft, asked.period)
+    if newest is None or (newest.members, newest.threshold) != (before.members, before.threshold):
+        return (before,)
+    return newest, before
+
+
+def _is_owed(draft: Draft, asked: Asked) -> bool:
+    """Whether an answer is still to come; it may be one of the generation before."""
+    owed = (todo.call for todo in draft.owed(Release))
+    return any(isinstance(call, Release) and call.request == asked.request_bytes for call in owed)

@@ -25,6 +25,8 @@ def read_response(
     recipient: RecipientKey, request: ReleaseRequest, generation: ShareGeneration, index: int, sealed: bytes
 ) -> ReleaseResponse:
     """The response of custodian ``index``; ``SHARE_INVALID`` if it is none to this request."""
+    if not 1 <= index <= generation.n:
+        raise RefusedError(Reason.SHARE_INVALID, f"{index} is no holder's index")
     info = hpke_info(request.seal_tag, request.hash, generation.members[index - 1], generation.hash)
     try:
         response = ReleaseResponse.decode(recipient.open(info, sealed))

@@ -9,9 +9,10 @@ from escrow.crypto.coins import Coins
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import Millis, Party
 from escrow.roles.agency import applying
-from escrow.roles.agency.asking import ask, owe_release
+from escrow.roles.agency.asking import ask
 from escrow.roles.agency.collecting import collect, read_again, report
 from escrow.roles.agency.commands import Applied, Execute, GetOpened, GetReport, NewApplication, Opened, Refresh
+from escrow.roles.agency.holders import owe_release
 from escrow.roles.agency.state import Investigation, all_asked, all_opened, keep_item, load_case, save_case
 from escrow.roles.calls import Apply, Call, Case, Done, GetCase, Produce, Produced, Release, Reply
 from escrow.roles.lightview import LightView

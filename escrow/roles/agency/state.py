@@ -17,6 +17,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from escrow.committee.documents import ShareGeneration
 from escrow.crypto.hpke import RecipientKey
 from escrow.crypto.sign import SigningKey
 from escrow.encoding import number, u32, u64
@@ -73,12 +74,17 @@ class Asked(Struct, frozen=True):
     reason: str = ""
     culprits: tuple[str, ...] = ()
     generation_bytes: bytes = b""
-    """The share generation that was the newest when we asked."""
+    """The share generation that was the newest when we asked those whom we ask."""
 
     @property
     def request(self) -> ReleaseRequest:
         """The request."""
         return ReleaseRequest.decode(self.request_bytes)
+
+    @property
+    def generation(self) -> ShareGeneration:
+        """Whose members the request goes to."""
+        return ShareGeneration.decode(self.generation_bytes)
 
     @property
     def done(self) -> bool:
@@ -173,6 +179,12 @@ def all_said(view: Read | Draft, warrant_id: bytes, request_hash: bytes) -> dict
     """What each custodian said about a request, by index."""
     prefix = b"said/" + warrant_id + request_hash
     return {number(key[len(prefix) :]): unpack(data, Said) for key, data in view.scan(prefix)}
+
+
+def forget_said(draft: Draft, warrant_id: bytes, request_hash: bytes) -> None:
+    """Forget all answers to a request."""
+    for key, _ in list(draft.scan(b"said/" + warrant_id + request_hash)):
+        draft.delete(key)
 
 
 def save_opened(draft: Draft, warrant_id: bytes, opened: OpenedItem) -> None:

@@ -218,7 +218,7 @@ class Authority:
         order.check(self.genesis)
         file = file.after(table.Event.CANCEL)
         self._order(draft, order)
-        for custodian in self.genesis.policy.custodians:
+        for custodian in self._follower.custodian_keys(draft):
             draft.owe(Party(custodian), DeliverOrder(order.encode()))
         return _save(draft, file)
 

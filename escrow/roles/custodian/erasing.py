@@ -44,11 +44,14 @@ class Erasing:
             if holding is not None and holding.share is not None and self._over(holding.period, now):
                 # SPEC ERA-1: at the end of retention the share is erased, with whatever could make it again.
                 save_holding(draft, key_hash, replace(holding, share=None))
-                for prefix in (HANDOVER, SUCCESSOR):
-                    for place, _ in list(draft.scan(prefix + key_hash)):
-                        draft.delete(place)
                 draft.put(ERASING + key_hash, b"")
                 draft.scrub()
+        for prefix in (HANDOVER, SUCCESSOR):
+            for place, _ in list(draft.scan(prefix)):
+                logged = self.follower.committee_key_by_hash(draft, place[len(prefix) :][:32])
+                if logged is None or self._over(logged.period, now):
+                    draft.delete(place)
+                    draft.scrub()
         for prefix in (RUN, CERTIFIED):
             for key, _ in list(draft.scan(prefix)):
                 if self._over(number(key[len(prefix) :][:8]), now):

@@ -108,7 +108,7 @@ class KeyMaking:
         for period in self._due(now)[:1]:
             key_hash = view.get(MADE + u64(period))
             holding = None if key_hash is None else load_holding(view, key_hash)
-            if holding is not None:
+            if holding is not None and holding.share is not None:
                 return CommitteeStatus(holding.key_bytes, holding.generation_bytes, holding.run)
             state = view.get(RUN + u64(period))
             if state is not None:

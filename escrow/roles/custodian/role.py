@@ -24,7 +24,10 @@ _AGAIN = b"again/"
 
 @dataclass(frozen=True)
 class Custodian:
-    """Custodian ``index`` (1..n, in the order of the policy) with its identity key; ``hpke`` seals its responses."""
+    """Custodian ``index`` with its identity key; ``hpke`` seals its responses.
+
+    Up to ``n`` the policy names it and it makes the committee's keys; beyond, only the roots can give it a share.
+    """
 
     genesis: Genesis
     index: int
@@ -32,9 +35,13 @@ class Custodian:
     hpke: Hpke = field(default_factory=SystemHpke)
 
     def __post_init__(self) -> None:
-        named = self.genesis.policy.custodians[self.index - 1]
-        if self.genesis.custodian_keys[named] != self.identity.public:
-            raise AssertionError(f"{named} has another identity key")
+        if self._makes_keys and self.genesis.custodian_keys[self.party] != self.identity.public:
+            raise AssertionError(f"{self.party} has another identity key")
+
+    @property
+    def party(self) -> Party:
+        """Under which name others reach it."""
+        return Party(self.genesis.policy.custodians[self.index - 1] if self._makes_keys else f"custodian/{self.index}")
 
     def handle(self, view: Read, event: Event, now: Millis, coins: bytes) -> tuple[Writes, object]:
         """See ``Role``."""
@@ -46,7 +53,8 @@ class Custodian:
             case Answered(todo, reply) if isinstance(todo.call, GetUpdate):
                 entries = self._follower.on_update(draft, todo, reply, now)
                 orders.on_entries(draft, self._follower, entries)
-                self._key_making.on_entries(draft, entries, now, stream)
+                if self._makes_keys:
+                    self._key_making.on_entries(draft, entries, now, stream)
                 self._succeeding.on_entries(draft, entries, now, stream)
             case Answered(todo, reply):
                 draft.settle(todo)
@@ -57,8 +65,9 @@ class Custodian:
             case Tick():
                 _say_again(draft)
                 self._follower.catch_up(draft, now)
-                self._key_making.on_tick(draft, now, stream)
-                self._succeeding.on_tick(draft, now)
+                if self._makes_keys:
+                    self._key_making.on_tick(draft, now, stream)
+                self._succeeding.on_tick(draft, now, stream)
                 self._releasing.sweep(draft, now)
                 self._erasing.on_tick(draft, now)
         return draft.writes(), None
@@ -74,7 +83,7 @@ class Custodian:
                 if not self._succeeding.on_dealing(draft, caller, call):
                     self._key_making.on_dealing(draft, caller, call, now, coins)
                 return Done()
-            case Refresh(period) if caller == self.genesis.policy.custodians[self.index - 1]:
+            case Refresh(period) if caller == self.party:
                 self._succeeding.propose(draft, period, now, coins)
                 return Done()
             case DeliverOrder():
@@ -82,6 +91,10 @@ class Custodian:
                 return Done()
             case _:
                 raise RefusedError(Reason.PERMISSION_DENIED, "a custodian does not answer this")
+
+    @property
+    def _makes_keys(self) -> bool:
+        return self.index <= self.genesis.policy.n
 
     @property
     def _follower(self) -> Follower:

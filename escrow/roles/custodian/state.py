@@ -18,6 +18,7 @@
 ``erasing/``    what is erased and not attested yet: committee key hash, and that of the generation if not all
 ``handover/``   the handover in progress, by committee key hash
 ``successor/``  our share of a generation that we have acknowledged, by (committee key hash, generation hash)
+``tried/``      when a handover that was ordered may be proposed again, by hash of the generation that ends
 ``certified/``  ``Holding`` of a key that we have certified and the log has not settled, by (period, key hash)
 ``clock``       the latest time we have acted on
 ``rate/``       calls of this minute, by caller
@@ -38,10 +39,13 @@ CERTIFIED = b"certified/"
 ERASING = b"erasing/"
 HANDOVER = b"handover/"
 SUCCESSOR = b"successor/"
+TRIED = b"tried/"
 
 
 class Holding(Struct, frozen=True):
-    """Our part of one committee key. ``share`` is what the scheme opens with; None once the period has retired."""
+    """Our part of one committee key. ``share`` is what the scheme opens with; None once it is erased: the period has
+    retired, or the generation has passed to others.
+    """
 
     period: int
     run: int

@@ -99,7 +99,7 @@ class _Verifier:
             bad = invalid_shares(context, one.generation, one.request, one.responses)
             if len(one.responses) - len(bad) < one.generation.threshold:
                 raise (
-                    DeviationError(Reason.SHARE_INVALID, culprits=self._names(bad))
+                    DeviationError(Reason.SHARE_INVALID, culprits=self._names(one, bad))
                     if bad
                     else RefusedError(Reason.NOT_ENOUGH_SHARES, f"{len(one.responses)} of {one.generation.threshold}")
                 )
@@ -147,7 +147,7 @@ class _Verifier:
             if intent.custodian in one.generation.members:
                 found.setdefault(one.generation.members.index(intent.custodian) + 1, logged)
         if missing := one.responses.keys() - found.keys():
-            raise DeviationError(Reason.INTENT_MISSING, culprits=self._names(missing))
+            raise DeviationError(Reason.INTENT_MISSING, culprits=self._names(one, missing))
         return {index: found[index] for index in one.responses}
 
     def _logged(self, request: ReleaseRequest) -> list[LoggedIntent]:
@@ -176,8 +176,9 @@ class _Verifier:
         asked = (one.request for one in self.asked if capsule_id in one.request.capsules)
         return min(logged.index for request in asked for logged in self._logged(request))
 
-    def _names(self, indices: "frozenset[int] | set[int]") -> list[str]:
-        return [f"custodian/{index}" for index in sorted(indices)]
+    def _names(self, one: _Read, indices: "frozenset[int] | set[int]") -> list[str]:
+        names = {key: name for name, key in self.follower.custodian_keys(self.view).items()}
+        return [names[one.generation.members[index - 1]] for index in sorted(indices)]
 
 
 def _taken_apart(asked: Asked) -> _Read:

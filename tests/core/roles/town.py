@@ -55,7 +55,7 @@ from escrow.warrant import dsse, strict
 from escrow.warrant.genesis import Genesis
 from escrow.warrant.policy import PAYLOAD_TYPE, Reseed, ReseedRules, parse_policy
 from escrow.world.clock import SeededEntropy, VirtualClock
-from escrow.world.founding import DAY, HOUR, MINUTE, ROOTS, Founding, Terms, _derive, found
+from escrow.world.founding import DAY, HOUR, MINUTE, ROOTS, Founding, Terms, derive, found
 from escrow.world.loop import complete
 from escrow.world.network import Network
 
@@ -75,7 +75,7 @@ def founded(terms: Terms = TERMS, n_max: int = 1) -> Founding:
         msgspec.structs.replace(founding.genesis.policy, reseed=ReseedRules(pairs=longer, groups=longer))
     )
     parse_policy(policy)
-    roots = (SigningKey.from_seed(_derive(SEED, f"root/{place}")) for place in range(ROOTS))
+    roots = (SigningKey.from_seed(derive(SEED, f"root/{place}")) for place in range(ROOTS))
     envelope = dsse.Envelope(PAYLOAD_TYPE, policy, tuple(dsse.sign(PAYLOAD_TYPE, policy, root) for root in roots))
     document = strict.encode(msgspec.structs.replace(founding.genesis, signed_policy=envelope.encode().decode()))
     return replace(founding, genesis=Genesis.parse(document), document=document)
