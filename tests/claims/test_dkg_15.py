@@ -52,7 +52,7 @@ def done() -> Done:
     return Done(roots, order, generation, before)
 
 
-CHANGES = (
+CHANGES: tuple[dict[str, object], ...] = (
     {},
     {},
     {},
