@@ -89,6 +89,11 @@ class Wiretap:
         """All of it."""
         return tuple(self._heard.values())
 
+    @property
+    def newest(self) -> Posted:
+        """What was submitted last; ``StopIteration`` before the first."""
+        return next(reversed(self._heard.values()))
+
 
 def exposed(stolen: Read, recording: Iterable[Posted]) -> frozenset[bytes]:
     """The names of those messages in ``recording``, in the order of their sending, that the state ``stolen`` opens."""

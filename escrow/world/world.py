@@ -1,6 +1,6 @@
 """One deployment in one thread: all parties of a founding, their drivers, and the time that passes between them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, cast
 
@@ -161,12 +161,12 @@ class World:
         """The present, in ms."""
         return self.clock()
 
-    def advance_to(self, when: int) -> None:
-        """Let time pass until ``when``; what falls due on the way is done on its day."""
+    def advance_to(self, when: int, among: Collection[Party] = ()) -> None:
+        """Let time pass until ``when``; what falls due on the way is done on its day, by all or by those ``among``."""
         relay = self._relay
         while (due := relay.next_due(self.store("relay"))) is not None and due <= when:
             self.clock.advance_to(max(due, self.now))
-            self.settle()
+            self.settle(among)
             if relay.next_due(self.store("relay")) == due:
                 break  # out of reach: it stays due
         self.clock.advance_to(max(when, self.now))
@@ -175,11 +175,11 @@ class World:
         """Let ``by`` ms pass."""
         self.advance_to(self.now + by)
 
-    def settle(self) -> None:
-        """One round in which every party does what is due and follows the log."""
-        for party, node in self.network.nodes.items():
+    def settle(self, among: Collection[Party] = ()) -> None:
+        """One round in which every party, or each of those ``among``, does what is due and follows the log."""
+        for party in among or tuple(self.network.nodes):
             if party not in self.network.down:
-                complete(self._tick(node))
+                complete(self._tick(self.network.nodes[party]))
 
     async def _tick(self, node: Node) -> None:
         with suppress(UnavailableError):

@@ -19,7 +19,7 @@ import sys
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"hypothesis", "pytest", "_pytest", "kyber_py"}:
+        if name.partition(".")[0] in {"hypothesis", "pytest", "_pytest", "kyber_py", "numpy"}:
             raise ModuleNotFoundError(f"{name} is not part of the default installation", name=name)
 
 sys.meta_path.insert(0, Blocked())
@@ -52,7 +52,7 @@ def test_the_wheel_holds_every_file_that_is_no_module(wheel: zipfile.ZipFile) ->
     assert data | {"escrow/py.typed"} <= set(wheel.namelist())
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["audit"], ["chat"], ["warrant"], ["serve"]])
+@pytest.mark.parametrize("command", [[], ["demo"], ["lab"], ["audit"], ["chat"], ["warrant"], ["serve"]])
 def test_help_needs_neither_the_test_tools_nor_the_extras(
     wheel: zipfile.ZipFile, tmp_path: Path, command: list[str]
 ) -> None:

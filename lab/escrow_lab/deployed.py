@@ -1,0 +1,206 @@
+"""The regimes that are ours: a whole deployment in the World, whose roles do everything that they do as services.
+
+A message is sent by a device, taken by the relay and read by the other device; an access is a warrant with two locks,
+its logged seal, and three custodians' releases. What a corrupt set gives is computed from what its members have stored.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, ClassVar, Final, cast
+
+from escrow.capsule.body import Body, open_body
+from escrow.capsule.chain import first_chain_key, message_key, next_chain_key
+from escrow.capsule.combine import open_capsule
+from escrow.capsule.header import Header
+from escrow.capsule.label import MOST_IN_CHAIN, Label
+from escrow.capsule.schemes import ShareRequest, scheme_of
+from escrow.e2ee.content import decode_content
+from escrow.errors import MalformedError, Reason, RefusedError
+from escrow.node import Node
+from escrow.roles.agency.commands import GetOpened
+from escrow.roles.authorised import context_of
+from escrow.roles.custodian.state import Holding, load_holding
+from escrow.roles.device.commands import GetInbox, Send, Sync
+from escrow.roles.device.state import ESCROW, PLAIN, load_me
+from escrow.secret import Secret
+from escrow.warrant.policy import SchemeName
+from escrow.world.exposure import Posted, Wiretap, chain_of
+from escrow.world.founding import APPROVERS, DAY, HOUR, ISSUERS, MINUTE, Terms
+from escrow.world.loop import complete
+from escrow.world.world import World
+from escrow_lab.demo import warrants
+from escrow_lab.demo.messages import lab_time
+from escrow_lab.demo.world_stage import WorldStage
+from escrow_lab.regime import Access, Message, Opener, Order, Regime, Sealed, Wish, nothing
+
+RELAY, LOG, AUTHORITY, AGENCY = "relay", "log", "authority", "agency"
+ISSUER, APPROVER = "issuer", "approver"
+CUSTODIANS: Final = ("custodian/1", "custodian/2", "custodian/3")
+THRESHOLD: Final = 2
+OFFICE: Final = "lab-agency"
+
+
+class Deployed(Regime):
+    """A World of three custodians, any two of whom open. ``chain``: messages under one seed, 1 to 1024."""
+
+    MODE: ClassVar[int] = ESCROW
+    SCHEME: ClassVar[SchemeName] = "tdh2-ed25519"
+    WISH = Wish.READ
+    PARTIES = (RELAY, *CUSTODIANS, ISSUER, APPROVER, AGENCY, AUTHORITY, LOG)
+
+    def __init__(self, seed: int, *, chain: int = 1) -> None:
+        super().__init__(seed)
+        if not 1 <= chain <= MOST_IN_CHAIN:
+            raise MalformedError(f"a chain has 1 to {MOST_IN_CHAIN} messages", Reason.USAGE)
+        self._terms = Terms(scheme=self.SCHEME, custodians=len(CUSTODIANS), threshold=THRESHOLD, pair_chain=chain)
+        self._people: dict[str, Node] = {}
+        self._posted: dict[int, Posted] = {}
+        self._chains: dict[bytes, tuple[bytes, bytes]] = {}
+        self._seeds: dict[tuple[bytes, tuple[str, ...]], Secret | RefusedError] = {}
+        self._read: dict[str, int] = {}
+        self._started: int | None = None
+
+    @cached_property
+    def world(self) -> World:
+        """The deployment, founded an hour before the first message."""
+        world = World(self.coins("world").take("seed", 32), self._terms, start=lab_time(self._started or 0) - HOUR)
+        if self.MODE == ESCROW:
+            world.make_committee_key()
+        else:
+            world.settle()
+        self._tap = Wiretap(world.network)
+        self._stage = WorldStage(world)
+        return world
+
+    def seal(self, message: Message) -> Sealed:
+        """See ``Regime.seal``."""
+        if self._started is None:
+            self._started = message.time
+        sender, recipient = self._device(message.sender), self._device(message.recipient)
+        self.world.advance_to(max(lab_time(message.time), self.world.now), among=self.world.founding.parties)
+        self.world.run(sender, Send(message.recipient, self.MODE, message.text))
+        posted = self._tap.newest
+        self._posted[message.number] = posted
+        if posted.item.escrow is not None and posted.item.escrow.capsule:
+            self._chains[chain_of(posted)] = posted.item.escrow.label, posted.item.escrow.capsule
+        self.world.run(recipient, Sync())
+        said = message.number, message.time, message.sender, message.recipient
+        return Sealed(*said, _wire(posted), self._shown(message) == message.text)
+
+    def access(self, order: Order) -> Access:
+        """A warrant on the target, filed, signed twice, sealed and logged; then executed."""
+        if self.MODE == PLAIN:
+            return Access({}, frozenset(), refused="there is nothing that anybody could open")
+        opened = self._opened(order)
+        seeds = {chain: self._seed_of(chain, CUSTODIANS) for chain in {chain_of(self._posted[each]) for each in opened}}
+        openable = (number for number, posted in self._posted.items() if _words(posted, seeds) is not None)
+        return Access(opened, frozenset(openable))
+
+    def give(self, corrupt: frozenset[str]) -> Opener:
+        """Custodians' shares on what the relay has recorded; or a warrant for no reason, if both locks are corrupt."""
+        if self.MODE == PLAIN:
+            return nothing
+        ways: list[Opener] = []
+        if RELAY in corrupt and (held := tuple(name for name in CUSTODIANS if name in corrupt)):
+            ways.append(lambda sealed: self._collude(self._posted[sealed.number], held))
+        if {ISSUER, APPROVER, AGENCY} <= corrupt:
+            ways.append(self._baseless)
+        return lambda sealed: next((text for way in ways if (text := way(sealed)) is not None), None)
+
+    # -- people -------------------------------------------------------------------------------
+
+    def _device(self, name: str) -> Node:
+        if name not in self._people:
+            self._people[name] = self.world.register(name)
+        return self._people[name]
+
+    def _shown(self, message: Message) -> str | None:
+        """The newest message on the recipient's screen."""
+        node, start = self._people[message.recipient], self._read.get(message.recipient, 0)
+        inbox: Any = complete(node.ask(node.party, GetInbox(start)))
+        self._read[message.recipient] = inbox.start + len(inbox.messages)
+        return inbox.messages[-1].text if inbox.messages else None
+
+    # -- by warrant ---------------------------------------------------------------------------
+
+    def _opened(self, order: Order) -> dict[int, str]:
+        stage = self._stage
+        self.world.advance(DAY)
+        self.world.settle()
+        account = complete(self._device(order.target).read(load_me)).keys.account
+        window = lab_time(max(order.start, self._started or 0)), min(lab_time(order.end), stage.now)
+        terms = warrants.Terms(account, window, stage.now, stage.now + 2 * DAY)
+        application = complete(warrants.apply(stage, OFFICE, terms))
+        complete(warrants.sign(stage, application, "issuer", ISSUERS[0]))
+        complete(warrants.sign(stage, application, "approver", APPROVERS[0]))
+        complete(stage.settle())
+        complete(stage.advance_to(stage.now + 5 * MINUTE))
+        complete(warrants.execute(stage, OFFICE, application.warrant_id))
+        agency = complete(stage.agency(OFFICE))
+        answer: Any = complete(agency.ask(agency.party, GetOpened(application.warrant_id)))
+        found = {item.body_id: item.text for item in answer.items if not item.reason}
+        names = {number: posted.name for number, posted in self._posted.items()}
+        return {number: found[name] for number, name in names.items() if name in found}
+
+    @cached_property
+    def _baseless(self) -> Callable[[Sealed], str | None]:
+        """What warrants for no reason open: one on each person that has sent anything."""
+        everything = {
+            number: text
+            for name in self._people
+            for number, text in self._opened(Order(name, self._started or 0, 1 << 31)).items()
+        }
+        return lambda sealed: everything.get(sealed.number)
+
+    # -- by collusion -------------------------------------------------------------------------
+
+    def _collude(self, posted: Posted, custodians: tuple[str, ...]) -> str | None:
+        """The words, from what these custodians and the relay have stored, if the shares are enough."""
+        try:
+            return _words(posted, {chain_of(posted): self._seed_of(chain_of(posted), custodians)})
+        except RefusedError:
+            return None
+
+    def _seed_of(self, chain: bytes, custodians: tuple[str, ...]) -> Secret:
+        """The seed of a recorded chain, from shares that nobody has to be asked for; ``NOT_ENOUGH_SHARES``."""
+        known = self._seeds.get((chain, custodians))
+        if known is None:
+            try:
+                known = self._combine(chain, custodians)
+            except RefusedError as refused:
+                known = refused
+            self._seeds[chain, custodians] = known
+        if isinstance(known, RefusedError):
+            raise known
+        return known
+
+    def _combine(self, chain: bytes, custodians: tuple[str, ...]) -> Secret:
+        recorded, capsule = self._chains[chain]
+        label = Label.decode(recorded)
+        held = [cast(Holding, load_holding(self.world.store(name), label.committee_key_hash)) for name in custodians]
+        context, generation = context_of(self.world.genesis, held[0].key), held[0].generation
+        request = ShareRequest(context, generation.hash, recorded, capsule, bytes(32))
+        shares = {
+            one.index: scheme_of(label.suite).share(request, one.share, one.index, bytes([one.index]) * 32)
+            for one in held
+            if one.share is not None
+        }
+        return open_capsule(request, generation, shares).seed
+
+
+def _words(posted: Posted, seeds: Mapping[bytes, Secret]) -> str | None:
+    """What a recorded message says to whoever has these seeds of chains."""
+    chain, said = chain_of(posted), posted.item.escrow
+    if said is None or chain not in seeds:
+        return None
+    key, place = first_chain_key(seeds[chain], chain), Header.decode(Body.decode(said.body).header).index
+    for index in range(place):
+        key = next_chain_key(key, chain, index)
+    return decode_content(open_body(message_key(key, chain, place), said.body)).text
+
+
+def _wire(posted: Posted) -> bytes:
+    """Everything that a message makes its sender submit."""
+    envelopes = b"".join(each.envelope for each in posted.envelopes)
+    said = posted.item.escrow
+    return envelopes if said is None else said.label + said.capsule + said.body + said.device_sig + envelopes

@@ -1,0 +1,97 @@
+"""``doublelock lab``: the study's verbs. Rows on stdout, everything for people on stderr; what is heavy waits."""
+
+import dataclasses
+import json
+from typing import Any, Final
+
+import click
+
+from escrow.cli import BANNER
+from escrow.errors import Kind
+
+SCHEMA: Final = 1
+_JSON = click.option("--json", "as_json", is_flag=True, help="One object a line on stdout.")
+_QUICK = click.option("--quick", is_flag=True, help="Fewer repetitions: minutes become seconds.")
+
+
+@click.group()
+def lab() -> None:
+    """The study: regimes, attacks and published figures, by executed code."""
+
+
+@lab.command()
+@click.argument("figures", nargs=-1, required=True, metavar="all|N1|N2|...")
+@_QUICK
+@_JSON
+def reproduce(figures: tuple[str, ...], *, quick: bool, as_json: bool) -> int:
+    """Compute published figures again: their value, ours, the tolerance, the verdict.
+
+    Exit code 4 if one differs by more than its tolerance.
+    """
+    from escrow_lab.published import ABSENT, chosen, reproduce
+
+    click.echo(BANNER, err=True)
+    different = 0
+    for name in chosen(figures):
+        for one in reproduce(name, quick=quick):
+            different += one.passed is False
+            if as_json:
+                _row({"event": "figure", **dataclasses.asdict(one), "verdict": one.verdict})
+            else:
+                click.echo(f"{one.figure:4} {one.verdict:8} {one.what}")
+                click.echo(f"{'':13} published {_told(one.published)}, ours {_told(one.ours)} ({one.tolerance})")
+                click.echo(f"{'':13} {one.source}")
+    for name, why in ABSENT.items() if "all" in figures else ():
+        if as_json:
+            _row({"event": "not-reproduced", "figure": name, "why": why})
+        else:
+            click.echo(f"{name:4} absent   {why}")
+    return Kind.VERIFICATION if different else 0
+
+
+@lab.command()
+@click.argument("what", type=click.Choice(["custody"]))
+@click.option("--n", "sizes", type=click.IntRange(1, 255), multiple=True, default=(3, 5, 7), help="Custodians; repeat.")
+@click.option("--hazard", type=float, default=0.1, show_default=True, help="Break-ins a year at each.")
+@click.option("--refresh", type=float, default=0.0, show_default=True, help="Years between refreshes; 0: never.")
+@click.option("--correlation", type=float, default=0.0, show_default=True, help="Share that comes as common shocks.")
+@click.option("--reach", type=float, default=0.8, show_default=True, help="P(a shock reaches a custodian).")
+@click.option("--downtime", type=float, default=0.01, show_default=True, help="Share of time out of service.")
+@click.option(
+    "--trials", type=click.IntRange(0, 10_000_000), default=20_000, show_default=True, help="Simulated years."
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@_JSON
+def sweep(what: str, sizes: tuple[int, ...], trials: int, seed: int, *, as_json: bool, **rates: float) -> int:
+    """Every threshold of some sizes: P(the key falls within a year) against P(a request can be served).
+
+    Closed form and simulation side by side; exit code 4 if one of them leaves the other's 99.9 % interval. A star marks
+    what no other choice of the table beats.
+    """
+    from escrow_lab.custody.frontier import choices
+    from escrow_lab.custody.model import Custody
+    from escrow_lab.custody.simulation import breaches
+
+    different = 0
+    if not as_json:
+        click.echo(f"{'t of n':>9}  {'P(breach)':>10}  {'simulated':>10}  {'P(served)':>12}")
+    for place, one in enumerate(choices(Custody(1, 1, **rates), sizes)):
+        played = breaches(one.custody, trials, seed + place) if trials else None
+        different += played is not None and not played.agrees_with(one.breach, 0.001)
+        simulated = None if played is None else played.share
+        if as_json:
+            found = {"breach": one.breach, "simulated": simulated, "served": one.served, "best": one.best}
+            _row({"event": what, **dataclasses.asdict(one.custody), **found, "trials": trials, "seed": seed})
+        else:
+            share = "-" if simulated is None else f"{simulated:.6f}"
+            name = f"{one.custody.threshold} of {one.custody.n}{'*' if one.best else ' '}"
+            click.echo(f"{name:>10} {one.breach:>11.3e} {share:>11}  {one.served:>12.9f}")
+    return Kind.VERIFICATION if different else 0
+
+
+def _told(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"
+
+
+def _row(fields: dict[str, Any]) -> None:
+    click.echo(json.dumps({"schema_version": SCHEMA, **fields}, ensure_ascii=False))
