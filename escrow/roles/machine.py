@@ -6,10 +6,11 @@ derives from them, so that a repeated step repeats itself. What a role owes othe
 state, in the outbox, and delivered by the driver until it is answered: recovery after a crash is that same path.
 """
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import merge
-from itertools import islice
+from itertools import islice, takewhile
 from operator import itemgetter
 from typing import Protocol, TypeVar
 
@@ -114,6 +115,8 @@ class Draft:
     def __init__(self, view: "Read | Draft") -> None:
         self._view = view
         self._puts: dict[bytes, bytes | None] = {}
+        self._keys: list[bytes] | None = None
+        """The keys of ``_puts`` in order, once somebody has asked for that."""
         self._appends: dict[str, list[bytes]] = {}
         self._scrub = False
 
@@ -125,7 +128,7 @@ class Draft:
 
     def scan(self, prefix: bytes, *, after: bytes = b"", limit: int = 1 << 30) -> Iterator[tuple[bytes, bytes]]:
         """Like ``Read.scan``, with this step's changes merged in."""
-        mine = {k: v for k, v in self._puts.items() if k.startswith(prefix) and k > after}
+        mine = {key: self._puts[key] for key in self._changed(prefix, after)}
         if not mine:
             yield from self._view.scan(prefix, after=after, limit=limit)
             return
@@ -136,7 +139,7 @@ class Draft:
 
     def last(self, prefix: bytes) -> tuple[bytes, bytes] | None:
         """Like ``Read.last``, with this step's changes merged in."""
-        if any(k.startswith(prefix) for k in self._puts):
+        if self._changed(prefix):
             items = list(self.scan(prefix))
             return items[-1] if items else None
         return self._view.last(prefix)
@@ -154,11 +157,27 @@ class Draft:
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set ``key``."""
-        self._puts[key] = value
+        self._change(key, value)
 
     def delete(self, key: bytes) -> None:
         """Remove ``key``; absent keys are fine."""
-        self._puts[key] = None
+        self._change(key, None)
+
+    def _change(self, key: bytes, value: bytes | None) -> None:
+        if self._keys is not None and key not in self._puts:
+            insort(self._keys, key)
+        self._puts[key] = value
+
+    def _changed(self, prefix: bytes, after: bytes = b"") -> list[bytes]:
+        """The keys with ``prefix`` behind ``after`` that this step has changed, ascending.
+
+        A follower files thousands of entries in one step, and each asks: looking through all changes would not do.
+        """
+        if self._keys is None:
+            self._keys = sorted(self._puts)
+        place = max(bisect_left(self._keys, prefix), bisect_right(self._keys, after))
+        found = islice(self._keys, place, None)
+        return list(takewhile(lambda key: key.startswith(prefix), found))
 
     def scrub(self) -> None:
         """See ``Writes.scrub``. Costly: for what must never be found again."""
@@ -187,7 +206,8 @@ class Draft:
 
     def absorb(self, inner: "Draft") -> None:
         """Take over what a draft on top of this one has changed: an attempt that succeeded."""
-        self._puts.update(inner._puts)  # noqa: SLF001 - its own kind
+        for key, value in inner._puts.items():  # noqa: SLF001 - its own kind
+            self._change(key, value)
         for stream, records in inner._appends.items():  # noqa: SLF001
             self._appends.setdefault(stream, []).extend(records)
         self._scrub |= inner._scrub  # noqa: SLF001

@@ -29,6 +29,7 @@ from escrow.warrant.table import Event
 SEAL: Final = b"log/seal/"
 _ORDER = b"log/order/"
 _INTENT = b"log/intent/"
+_ANNOUNCED = b"log/announced/"
 _RECORD = b"log/record/"
 _DENIAL = b"log/denial/"
 _POSTPONED = b"log/postponed/"
@@ -104,6 +105,11 @@ class Shown:
     """Since when everything public is disclosed."""
     noticed_ms: int | None
     """Since when the log shows that a notice was delivered."""
+
+
+def _announced(said: ReleaseIntent | ReleaseRecord) -> bytes:
+    """Where it stands that a custodian has meant to answer a request: there are many under one seal."""
+    return _ANNOUNCED + said.seal_tag + said.custodian + said.request_hash
 
 
 def _covered(filed: Filed) -> int:
@@ -209,6 +215,7 @@ class WarrantLedger:
                 intent = ReleaseIntent.decode(entry.payload)
                 _require(intent.custodian == entry.submitter, Reason.ENTRY_REFUSED)
                 _put(draft, _INTENT, intent.seal_tag, filed)
+                draft.put(_announced(intent), b"")
             case EntryType.RELEASE_RECORD:
                 self._file_record(draft, entry, filed)
             case EntryType.DENIAL:
@@ -248,10 +255,8 @@ class WarrantLedger:
     def _file_record(self, draft: Draft, entry: Entry, filed: Filed) -> None:
         record = ReleaseRecord.decode(entry.payload)
         _require(record.custodian == entry.submitter, Reason.ENTRY_REFUSED)
-        mine = (record.custodian, record.request_hash)
-        intended = (one.intent for one in self.intents(draft, record.seal_tag))
         # SPEC DSC-6: a record of a release that nobody has announced is not logged.
-        _require(any((one.custodian, one.request_hash) == mine for one in intended), Reason.INTENT_MISSING)
+        _require(draft.get(_announced(record)) is not None, Reason.INTENT_MISSING)
         _put(draft, _RECORD, record.seal_tag, filed)
 
     def _file_denial(self, draft: Draft, entry: Entry, filed: Filed) -> None:
