@@ -13,9 +13,9 @@ from typing import Final, Protocol, Self, final
 
 from msgspec import Struct
 
-from escrow.encoding import expect
+from escrow.encoding import expect, join
 from escrow.errors import MalformedError
-from escrow.tags import T, Tag
+from escrow.tags import Tag
 
 ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 """L, the prime order of both groups."""
@@ -223,4 +223,9 @@ def scalar_from_wide(wide: bytes) -> Scalar:
 
 def hash_to_scalar(tag: Tag, *fields: bytes) -> Scalar:
     """H2S: SHA-512 over the tagged tuple, reduced."""
-    return scalar_from_wide(hashlib.sha512(T(tag, *fields)).digest())
+    return hash_joined(tag, join(*fields))
+
+
+def hash_joined(tag: Tag, joined: bytes) -> Scalar:
+    """The same of fields that ``join`` has joined already; what is joined piece by piece is joined."""
+    return Scalar(int.from_bytes(hashlib.sha512(tag.head + joined).digest(), "little") % ORDER)

@@ -8,9 +8,11 @@ Sources: Shamir, CACM 22(11) 1979; Feldman, FOCS 1987.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
+from math import prod
 
 from escrow.crypto.coins import Coins
-from escrow.crypto.group import Group, Point, Scalar
+from escrow.crypto.group import ORDER, Group, Point, Scalar
 from escrow.errors import MalformedError, Reason, RefusedError
 
 MOST_PARTIES = 1 << 16
@@ -69,14 +71,17 @@ def lagrange_at_zero(indices: tuple[int, ...]) -> tuple[Scalar, ...]:
     """
     if len(set(indices)) != len(indices):
         raise MalformedError("a party contributes twice")
-    points = [_coordinate(index) for index in indices]
+    for index in indices:
+        _coordinate(index)
+    # Products of small integers, and one inversion for all denominators: the others' products, before and behind each,
+    # take them out of it again.
+    above, below = prod(indices), [prod(other - x for other in indices if other != x) % ORDER for x in indices]
+    before = list(accumulate(below, _times, initial=1))
+    behind = list(accumulate(reversed(below), _times, initial=1))[-2::-1]
+    inverse = Scalar(before[-1]).invert().value
     weights = []
-    for x in points:
-        above, below = Scalar(1), Scalar(1)
-        for other in points:
-            if other != x:
-                above, below = above * other, below * (other - x)
-        weights.append(above * below.invert())
+    for x, earlier, later in zip(indices, before, behind, strict=False):
+        weights.append(Scalar(above // x * inverse * earlier * later % ORDER))
     return tuple(weights)
 
 
@@ -106,6 +111,19 @@ def interpolate_points(shares: Mapping[int, Point]) -> Point:
     weights = lagrange_at_zero(tuple(shares))
     first, *rest = (weight * share for weight, share in zip(weights, shares.values(), strict=True))
     return sum(rest, start=first)
+
+
+def interpolate_encoded(group: Group, shares: Mapping[int, bytes]) -> Point:
+    """The same from encodings that nobody has read yet; ``MalformedError`` unless each is a point of ``group``."""
+    weights = lagrange_at_zero(tuple(shares))
+    # No weight is zero, so each encoding goes through a multiplication, and that is what checks it.
+    terms = (group.decode_times(share, weight) for weight, share in zip(weights, shares.values(), strict=True))
+    (_, first), *rest = terms
+    return sum((term for _, term in rest), start=first)
+
+
+def _times(left: int, right: int) -> int:
+    return left * right % ORDER
 
 
 def _coordinate(index: int) -> Scalar:

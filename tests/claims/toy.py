@@ -58,7 +58,8 @@ GROUP: Final = Group(ToyLibrary())
 def scalars_modulo(order: int) -> Iterator[None]:
     """The product's scalars are those of a group of another order meanwhile."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(group, "ORDER", order)
+        for module in (group, sharing):
+            patched.setattr(module, "ORDER", order)
         sharing.lagrange_at_zero.cache_clear()
         try:
             yield

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Protocol, Self
 
 from escrow.committee.documents import CommitteeKey, CommitteeProposal, read_public
@@ -15,7 +16,7 @@ NO_SHARE: Final = b""
 """What a custodian answers whose part of a capsule holds nothing, where nobody else could have told before."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CommitteeContext:
     """For whom a capsule is: suite and key, hashed into everything the scheme hashes."""
 
@@ -31,17 +32,17 @@ class CommitteeContext:
         """From documents that were verified."""
         return cls(proposal.suite, key.hash, proposal.threshold, read_public(key, proposal))
 
-    @property
+    @cached_property
     def public(self) -> Point:
         """Y"""
         return self._points[0]
 
-    @property
+    @cached_property
     def gamma(self) -> Point:
         """Ḡ, the second generator"""
         return self._points[1]
 
-    @property
+    @cached_property
     def group(self) -> Group:
         """Where the key lives."""
         return self.public.group
@@ -53,6 +54,10 @@ class CommitteeContext:
 
     def encode(self) -> bytes:
         """``T("ctx", suite u16, committee_key_hash[, Y, Ḡ])``. The hash is over everything in the key."""
+        return self._encoded
+
+    @cached_property
+    def _encoded(self) -> bytes:
         points = (point.encode() for point in self.key.points or ())
         return T(Tag.CTX, u16(self.suite), self.committee_key_hash, *points)
 

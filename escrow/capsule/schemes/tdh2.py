@@ -14,7 +14,7 @@ from escrow.capsule.schemes.base import CommitteeContext, ShareRequest
 from escrow.committee.parts import second_generator
 from escrow.crypto import dleq
 from escrow.crypto.group import SIZE, Group, Point, Scalar, hash_to_scalar
-from escrow.crypto.sharing import interpolate_points
+from escrow.crypto.sharing import interpolate_encoded
 from escrow.encoding import expect, u32
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.secret import Secret
@@ -22,6 +22,9 @@ from escrow.tags import T, Tag
 
 CAPSULE_SIZE: Final = 5 * SIZE
 SHARE_SIZE: Final = SIZE + dleq.PROOF_SIZE
+
+_VERIFICATION_SHARES: Final[dict[tuple[str, bytes], Point]] = {}
+_MOST_REMEMBERED: Final = 64
 
 gamma = second_generator
 """Ḡ of a committee: (proposal_hash, Y) -> Point."""
@@ -39,7 +42,7 @@ class _Parts(NamedTuple):
     @classmethod
     def of(cls, capsule: bytes) -> Self:
         expect(capsule, CAPSULE_SIZE, "a capsule")
-        return cls(*(capsule[at : at + SIZE] for at in range(0, CAPSULE_SIZE, SIZE)))
+        return cls(capsule[:32], capsule[32:64], capsule[64:96], capsule[96:128], capsule[128:])
 
 
 class Tdh2:
@@ -52,9 +55,10 @@ class Tdh2:
         """160 bytes, always the same for the same arguments."""
         bound, m = ctx.encode(), expect(seed.expose(), SIZE, "a seed")
         r, s = (hash_to_scalar(tag, bound, label, m) for tag in (Tag.TDH2_R, Tag.TDH2_S))
-        u, u_bar = ctx.group.base_mul(r).encode(), (r * ctx.gamma).encode()
+        group, gamma_ = ctx.group, ctx.gamma
+        u, u_bar = group.base_mul(r).encode(), (r * gamma_).encode()
         c = _xor(m, _mask(bound, label, u, r * ctx.public))
-        e = _challenge(bound, label, c, u, u_bar, ctx.group.base_mul(s), s * ctx.gamma)
+        e = _challenge(bound, label, c, u, u_bar, group.base_mul(s), s * gamma_)
         return c + u + u_bar + e.encode() + (s + r * e).encode()
 
     def verify(self, ctx: CommitteeContext, label: bytes, capsule: bytes) -> None:
@@ -79,9 +83,8 @@ class Tdh2:
     def verify_share(self, request: ShareRequest, h: bytes, index: int, share: bytes) -> None:
         """The proof names suite, keys, generation, label, capsule, index and request. ``h`` is x·G."""
         try:
-            group = request.ctx.group
-            part, u = _part(group, share), group.decode(_Parts.of(request.capsule).u)
-            dleq.verify(group.decode(h), u, part, share[SIZE:], _statement(request, index))
+            part, proof, u = _part(share), share[SIZE:], _Parts.of(request.capsule).u
+            dleq.verify_encoded(request.ctx.group, h, u, part, proof, _statement(request, index))
         except EscrowError as error:
             raise RefusedError(Reason.SHARE_INVALID, f"custodian {index}: {error.detail}") from None
 
@@ -92,7 +95,7 @@ class Tdh2:
     def recover(self, ctx: CommitteeContext, label: bytes, capsule: bytes, shares: Mapping[int, bytes]) -> Secret:
         """Interpolates x·u in the exponent."""
         c, u, *_ = _Parts.of(capsule)
-        shared = interpolate_points({index: _part(ctx.group, share) for index, share in shares.items()})
+        shared = interpolate_encoded(ctx.group, {index: _part(share) for index, share in shares.items()})
         return Secret(_xor(c, _mask(ctx.encode(), label, u, shared)))
 
     def faults(self, *_: object) -> str:
@@ -103,9 +106,20 @@ class Tdh2:
 def share_of_verified(request: ShareRequest, secret: Secret, index: int, coins: bytes) -> bytes:
     """What ``Tdh2.share`` answers once it has verified the capsule: apart from that only to be measured."""
     x = Scalar.decode(secret.expose())
-    u, part = request.ctx.group.decode_times(_Parts.of(request.capsule).u, x)
-    h = u.group.base_mul(x)
+    group = request.ctx.group
+    u, part = group.decode_times(request.capsule[SIZE : 2 * SIZE], x)
+    h = _verification_share(group, x)
     return part.encode() + dleq.prove(x, u, h, part, _statement(request, index), coins)
+
+
+def _verification_share(group: Group, x: Scalar) -> Point:
+    """x·G, which is public. Remembered under a hash of x, so that a share once erased is in no memory because of us."""
+    name = group.name, hashlib.sha256(x.encode()).digest()
+    if name not in _VERIFICATION_SHARES:
+        if len(_VERIFICATION_SHARES) >= _MOST_REMEMBERED:
+            _VERIFICATION_SHARES.clear()
+        _VERIFICATION_SHARES[name] = group.base_mul(x)
+    return _VERIFICATION_SHARES[name]
 
 
 def _mask(bound: bytes, label: bytes, u: bytes, shared: Point) -> bytes:
@@ -119,8 +133,9 @@ def _challenge(bound: bytes, label: bytes, c: bytes, u: bytes, u_bar: bytes, w: 
     return e
 
 
-def _part(group: Group, share: bytes) -> Point:
-    return group.decode(expect(share, SHARE_SIZE, "a share")[:SIZE])
+def _part(share: bytes) -> bytes:
+    """x·u, not looked at yet."""
+    return expect(share, SHARE_SIZE, "a share")[:SIZE]
 
 
 def _statement(request: ShareRequest, index: int) -> tuple[bytes, ...]:

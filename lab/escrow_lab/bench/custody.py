@@ -18,6 +18,9 @@ from escrow.crypto.suites import PQ, group_of
 from escrow.crypto.xwing import XWingKey
 from escrow.secret import Secret
 
+_COINS = urandom(32)
+"""Whoever asks for a share brings them along. The same statement with the same coins has the same proof."""
+
 
 class Committee:
     """A committee, one capsule of it, and a request for its shares. Each method is one party's work."""
@@ -51,7 +54,7 @@ class Committee:
 
     def share(self) -> bytes:
         """The second half of that."""
-        return share_of_verified(self.request, self._secrets[0], 1, urandom(32))
+        return share_of_verified(self.request, self._secrets[0], 1, _COINS)
 
     def verify_share(self) -> None:
         """Somebody checks a share."""
@@ -62,13 +65,17 @@ class Committee:
         """An agency opens the capsule with threshold shares, all of which are good."""
         return open_capsule(self.request, self.generation, self._shares).seed.expose()
 
+    def combine(self) -> bytes:
+        """The first half of that: the seed, which nothing has shown yet to be the sender's."""
+        return self.scheme.recover(self.ctx, self.label, self.capsule, self._shares).expose()
+
     def unwrap(self) -> bytes:
         """Threshold custodians answer, and their answers are put together; nothing is encapsulated again."""
         shares = {index: self._share(index) for index in self._answering}
         return self.scheme.recover(self.ctx, self.label, self.capsule, shares).expose()
 
     def _share(self, index: int) -> bytes:
-        return self.scheme.share(self.request, self._secrets[index - 1], index, urandom(32))
+        return self.scheme.share(self.request, self._secrets[index - 1], index, _COINS)
 
 
 def dealt(suite: int, t: int, n: int) -> Committee:

@@ -40,24 +40,31 @@ def tdh2(suite: str, peers: Peers) -> dict[str, tuple[Contest, Effort]]:
     """The cases of one suite of TDH2, by name."""
     number = SUITES[suite]
     few, many = _dealt(number, 3, 5), _dealt(number, 67, 100)
-    needs = partial(floor.multiplications, group=group_of(number))
+    points = partial(floor.multiplications, group=group_of(number))
+    # What is hashed: context and label, with the capsule's parts or with a share's statement.
+    of_capsule, of_share = partial(floor.hashes, size=640), partial(floor.hashes, size=990)
+    encrypting, verifying = floor.both(points(2, 3), of_capsule(4)), floor.both(points(1, 3, 2), of_capsule(1))
+    sharing = floor.both(points(1, 2), of_share(2))
     cases: Sequence[tuple[str, Step, Step, Effort]] = [
-        ("encrypt", few.encrypt, needs(2, 3), FULL),
-        ("verify", few.verify, needs(1, 3, 2), FULL),
-        ("share", few.share, needs(1, 2), FULL),
-        ("verify-share", few.verify_share, needs(1, 3, 2), FULL),
-        ("request", few.answer, needs(2, 5, 2), FULL),
-        # Threshold multiplications and the additions between them, then the capsule made again.
-        ("open-3", few.open, needs(2, 3 + 3, 2), FULL),
-        ("open-67", many.open, needs(2, 67 + 3, 66), LONG),
+        ("encrypt", few.encrypt, encrypting, FULL),
+        ("verify", few.verify, verifying, FULL),
+        ("share", few.share, sharing, FULL),
+        ("verify-share", few.verify_share, floor.both(points(1, 3, 2), of_share(1)), FULL),
+        ("request", few.answer, floor.both(verifying, sharing), FULL),
+        # Threshold multiplications, the additions between them and the mask; to open, the capsule made again.
+        ("combine-3", few.combine, floor.both(points(0, 3, 2), of_capsule(1)), FULL),
+        ("combine-67", many.combine, floor.both(points(0, 67, 66), of_capsule(1)), LONG),
+        ("open-3", few.open, floor.both(points(0, 3, 2), of_capsule(1), encrypting), FULL),
+        ("open-67", many.open, floor.both(points(0, 67, 66), of_capsule(1), encrypting), LONG),
     ]
     return {case: (_beside(peers, case, ours, limit), effort) for case, ours, limit, effort in cases}
 
 
 def _beside(peers: Peers, case: str, ours: Step, limit: Step) -> Contest:
     """Only peers that have such an operation are missed."""
-    there = {name: steps[case] for name, steps in peers.items() if steps is not None and case in steps}
-    missing = [name for name, steps in peers.items() if steps is None and (name != "ferveo" or case in OF_FERVEO)]
+    theirs = case.replace("combine", "open")  # they have nothing that comes after it
+    there = {name: steps[theirs] for name, steps in peers.items() if steps is not None and theirs in steps}
+    missing = [name for name, steps in peers.items() if steps is None and (name != "ferveo" or theirs in OF_FERVEO)]
     return Contest(ours, limit, there, missing)
 
 

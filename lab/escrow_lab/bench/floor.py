@@ -4,6 +4,7 @@ HMAC is the one call of the standard library, HKDF and the AEAD are those of ``c
 libsodium. Ours may come below its share of a limit where it found a cheaper way to the same bytes, as for HMAC.
 """
 
+import hashlib
 import hmac
 from collections.abc import Callable
 
@@ -111,6 +112,17 @@ def multiplications(base: int, others: int, adds: int = 0, group: Group = EDWARD
             library.multiply(_SCALAR, point)
         for _ in range(adds):
             library.add(point, point)
+
+    return run
+
+
+def hashes(count: int, size: int) -> Step:
+    """So many SHA-512 of so many bytes."""
+    data = bytes(size)
+
+    def run() -> None:
+        for _ in range(count):
+            hashlib.sha512(data).digest()
 
     return run
 

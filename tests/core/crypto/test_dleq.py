@@ -6,6 +6,7 @@ from escrow.crypto import dleq
 from escrow.crypto.edwards25519 import EDWARDS25519
 from escrow.crypto.group import ORDER, Point, Scalar
 from escrow.errors import MalformedError, Reason, RefusedError
+from tests.core.crypto import edwards
 from tests.core.crypto.draws import contexts, flip, nonzero, points, seeds
 
 CONTEXT = (b"capsule", b"\x01")
@@ -85,6 +86,30 @@ def test_a_statement_about_the_identity_is_refused(place: int) -> None:
     statement = [EDWARDS25519.base_mul(X), U, X * U]
     statement[place] = EDWARDS25519.identity
     refused(statement[0], statement[1], statement[2], honest())
+
+
+BAD_POINTS = [
+    *(
+        edwards.encode(edwards.add(edwards.decode(U.encode()), torsion))
+        for torsion in edwards.TORSION
+        if torsion != (0, 1)
+    ),
+    *edwards.NOT_CANONICAL,
+    *map(edwards.encode, edwards.TORSION),
+    bytes(31),
+]
+
+
+@pytest.mark.parametrize("proof", [honest(), bytes(64), bytes(32) + honest()[32:], honest()[:32] + bytes(32)])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_no_encoding_that_is_no_point_gets_into_a_sum(place: int, proof: bytes) -> None:
+    """Multiplication is what checks them, and where a scalar is zero, there is none."""
+    for bad in BAD_POINTS:
+        statement = [EDWARDS25519.base_mul(X).encode(), U.encode(), (X * U).encode()]
+        statement[place] = bad
+        with pytest.raises(RefusedError) as caught:
+            dleq.verify_encoded(EDWARDS25519, statement[0], statement[1], statement[2], proof, CONTEXT)
+        assert caught.value.detail != "the proof does not hold for this statement"
 
 
 def test_a_refusal_carries_the_reason_the_caller_asked_for() -> None:

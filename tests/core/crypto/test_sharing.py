@@ -9,6 +9,7 @@ from escrow.crypto.group import ORDER, Point, Scalar
 from escrow.crypto.sharing import (
     Polynomial,
     evaluate_commitments,
+    interpolate_encoded,
     interpolate_points,
     interpolate_scalars,
     lagrange_at_zero,
@@ -16,6 +17,7 @@ from escrow.crypto.sharing import (
     verify_share,
 )
 from escrow.errors import MalformedError, Reason, RefusedError
+from tests.core.crypto import edwards
 from tests.core.crypto.draws import nonzero, points, scalars, seeds
 
 
@@ -107,6 +109,38 @@ def test_a_party_does_not_count_twice() -> None:
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=6, unique=True))
 def test_the_weights_sum_to_one(indices: list[int]) -> None:
     assert sum((weight.value for weight in lagrange_at_zero(tuple(indices))), 0) % ORDER == 1
+
+
+@given(st.lists(st.integers(1, 65_535), min_size=1, max_size=12, unique=True))
+def test_the_weights_are_those_of_the_formula(indices: list[int]) -> None:
+    expected = []
+    for x in indices:
+        above = below = 1
+        for other in indices:
+            if other != x:
+                above, below = above * other, below * (other - x)
+        expected.append(Scalar(above * pow(below, -1, ORDER) % ORDER))
+    assert lagrange_at_zero(tuple(indices)) == tuple(expected)
+
+
+@given(dealings(), points)
+def test_encoded_shares_combine_as_those_that_were_read(dealing: tuple[Polynomial, int], base: Point) -> None:
+    polynomial, n = dealing
+    shares = {index: polynomial.evaluate(index) * base for index in range(n - len(polynomial.coefficients) + 1, n + 1)}
+    encoded = {index: share.encode() for index, share in shares.items() if not share.is_identity}
+    if len(encoded) == len(shares):
+        assert interpolate_encoded(EDWARDS25519, encoded) == interpolate_points(shares)
+
+
+@pytest.mark.parametrize("torsion", edwards.TORSION[1:])
+def test_an_encoded_share_outside_the_subgroup_combines_with_nothing(torsion: edwards.Affine) -> None:
+    base = EDWARDS25519.base.encode()
+    off = edwards.encode(edwards.add(edwards.GENERATOR, torsion))
+    # The second takes away what the first adds: in a sum of the two alone nothing would show.
+    against = edwards.encode(edwards.add(edwards.GENERATOR, edwards.times(7, torsion)))
+    for shares in ({1: base, 2: off}, {1: off, 2: base}, {1: off, 2: against}):
+        with pytest.raises(MalformedError):
+            interpolate_encoded(EDWARDS25519, shares)
 
 
 def test_a_polynomial_does_not_print_its_coefficients() -> None:
