@@ -163,6 +163,8 @@ class Reason(Enum):
     SCHEMA_INVALID = Kind.REFUSED, "The document does not have the required form.", "See docs/spec/warrant.md."
     WILDCARD = Kind.REFUSED, "A warrant names its targets one by one.", _ASK
     RANGE_INVALID = Kind.REFUSED, "A range is empty or beyond the policy's limit.", _ASK
+    IDENTIFIER_INVALID = Kind.REFUSED, "The identifier was not copied in full.", "Compare it digit by digit with its source; nothing was filed."
+    IDENTIFIER_MISMATCH = Kind.REFUSED, "The identifiers are not the warrant's targets.", "Stop: one of the two sources is wrong. Do not sign before you know which."
     COMMITTEE_NOT_MINE = Kind.REFUSED, "This custodian is not of that committee.", "Ask its members."
     REQUEST_SIGNATURE = Kind.REFUSED, "The request is not signed by the warrant's request key.", "Use the key named in the warrant."
     RECIPIENT_KEY_INVALID = Kind.REFUSED, "The recipient key is not proved.", "Include a valid proof of possession."

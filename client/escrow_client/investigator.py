@@ -1,6 +1,7 @@
 """An agency's desk: the agency role over its own store, its own certificate and gRPC."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from escrow.roles.agency.commands import (
     Opened,
     Refresh,
     Report,
+    Succeed,
+    Withdraw,
 )
 from escrow.roles.agency.state import load_case
 from escrow.roles.calls import Call, Found, Lookup, Reply
@@ -27,6 +30,7 @@ from escrow.roles.evidence.bundle import Bundle
 from escrow.roles.evidence.making import make_bundle
 from escrow.warrant.documents import WarrantPayload
 from escrow.warrant.genesis import Genesis
+from escrow.warrant.identifier import parse_identifier
 from escrow_client.deployment import Deployment
 from escrow_client.evidence import gather
 from escrow_client.keys import Keys
@@ -36,6 +40,9 @@ from escrow_client.saving import save
 from escrow_client.transfer import Progress, unseen
 
 RELAY = Party("relay")
+
+_IDENTIFIER = re.compile(r"[0-9a-zA-Z]{50,80}-[0-9a-zA-Z]*")
+"""What was meant as an identifier, however badly it was copied; no user's name is as long."""
 LOG = Party("log")
 
 
@@ -73,7 +80,12 @@ class Investigator:
             yield cls(node, line, deployment.genesis)
 
     async def account_of(self, name: str) -> bytes:
-        """The account (32 bytes) that the relay says is behind ``name``, or that ``name`` is in hex; ``NOT_FOUND``."""
+        """The account (32 bytes) that ``name`` stands for: an identifier, bare digits, or a name that the relay knows.
+
+        ``IDENTIFIER_INVALID`` for an identifier that was not copied in full; ``NOT_FOUND``.
+        """
+        if _IDENTIFIER.fullmatch(name):
+            return parse_identifier(name)
         if len(name) == 64 and set(name) <= set("0123456789abcdef"):
             return bytes.fromhex(name)
         return cast(Found, await self._ask_relay(Lookup(name))).account
@@ -83,6 +95,21 @@ class Investigator:
 
         While the authority is out of reach the application waits here, and goes out with a later command.
         """
+        return await self._filed(application)
+
+    async def succeed(self, wanted: Succeed) -> Report:
+        """Apply for a renewal or a modification of a warrant; as ``apply``."""
+        return await self._filed(wanted)
+
+    async def withdraw(self, warrant_id: bytes) -> Report:
+        """Take an application back. Raises ``ILLEGAL_STEP`` once it is sealed."""
+        await self._command(Withdraw(warrant_id))
+        report = await self.report(warrant_id)
+        if report.refused:
+            raise RefusedError(Reason[report.refused], warrant_id.hex())
+        return report
+
+    async def _filed(self, application: NewApplication | Succeed) -> Report:
         applied = cast(Applied, await self._command(application))
         report = await self.report(applied.warrant_id)
         if report.refused:

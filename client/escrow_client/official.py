@@ -7,13 +7,14 @@ from typing import Literal, Self, cast, final
 from escrow.crypto.sign import SigningKey
 from escrow.errors import Reason, RefusedError
 from escrow.ids import Party
-from escrow.roles.calls import Call, CancelCase, Case, GetCase, SignCase
+from escrow.roles.calls import Call, Case, GetCase, OrderCase, SignCase
 from escrow.rpc.channel import GrpcTransport
 from escrow.tlog.entry import EntryType
 from escrow.warrant import dsse
 from escrow.warrant.documents import PAYLOAD_TYPE, WarrantPayload, check_home, parse_warrant, validate
 from escrow.warrant.genesis import Genesis
-from escrow.warrant.orders import statement_of
+from escrow.warrant.orders import REPEATED, statement_of
+from escrow.warrant.postponing import postponed
 from escrow.warrant.sealing import seal_tag
 from escrow_client.deployment import Deployment
 
@@ -48,20 +49,52 @@ class Official:
         """The case of a warrant (16 bytes); ``NOT_FOUND``."""
         return await self._ask(GetCase(warrant_id))
 
-    async def issue(self, warrant_id: bytes) -> Case:
-        """Sign as issuer: the first lock."""
-        return await self._sign(await self.case(warrant_id), "issuer")
+    async def issue(self, warrant_id: bytes, identifiers: tuple[str, ...] = ()) -> Case:
+        """Sign as issuer: the first lock. ``identifiers`` are the targets, read from a source of this person's own."""
+        return await self._sign(await self.case(warrant_id), "issuer", identifiers)
 
-    async def approve(self, warrant_id: bytes) -> Case:
+    async def approve(self, warrant_id: bytes, identifiers: tuple[str, ...] = ()) -> Case:
         """Sign as approver: the second lock. With it the authority seals the warrant in the log."""
-        return await self._sign(await self.case(warrant_id), "approver")
+        return await self._sign(await self.case(warrant_id), "approver", identifiers)
+
+    async def refuse(self, warrant_id: bytes) -> Case:
+        """Say no as approver: before the seal, or of an urgent warrant that still lacks the second lock."""
+        return await self._order(warrant_id, EntryType.REFUSAL)
+
+    async def suspend(self, warrant_id: bytes) -> Case:
+        """Stop a warrant until both locks resume it: in the log, and at every custodian at once."""
+        return await self._order(warrant_id, EntryType.SUSPENSION)
+
+    async def resume(self, warrant_id: bytes) -> Case:
+        """Sign for a suspended warrant to go on, which both locks must do."""
+        return await self._order(warrant_id, EntryType.RESUMPTION)
+
+    async def attain(self, warrant_id: bytes) -> Case:
+        """End a warrant whose aim is attained."""
+        return await self._order(warrant_id, EntryType.ATTAINMENT)
+
+    async def extend(self, warrant_id: bytes, until: int) -> Case:
+        """Sign for a warrant to stay secret until a later time (ms), which both locks must do."""
+        statement = postponed(EntryType.NONDISCLOSURE_EXTENDED, seal_tag(warrant_id), until)
+        return await self._said(warrant_id, EntryType.NONDISCLOSURE_EXTENDED, until, statement)
+
+    async def delay_notice(self, warrant_id: bytes, until: int) -> Case:
+        """Sign for the target to be told later (ms), which both locks must do."""
+        statement = postponed(EntryType.NOTICE_DELAYED, seal_tag(warrant_id), until)
+        return await self._said(warrant_id, EntryType.NOTICE_DELAYED, until, statement)
 
     async def cancel(self, warrant_id: bytes) -> Case:
         """Stop a warrant for good: in the log, and at every custodian at once."""
-        statement = statement_of(EntryType.CANCELLATION, seal_tag(warrant_id))
-        return await self._ask(CancelCase(warrant_id, self._name, self._key.sign(statement)))
+        return await self._order(warrant_id, EntryType.CANCELLATION)
 
-    async def _sign(self, case: Case, role: Role) -> Case:
+    async def _order(self, warrant_id: bytes, kind: EntryType) -> Case:
+        turn = (await self.case(warrant_id)).turn if kind in REPEATED else 0
+        return await self._said(warrant_id, kind, turn, statement_of(kind, seal_tag(warrant_id), turn))
+
+    async def _said(self, warrant_id: bytes, kind: EntryType, detail: int, statement: bytes) -> Case:
+        return await self._ask(OrderCase(warrant_id, kind, detail, self._name, self._key.sign(statement)))
+
+    async def _sign(self, case: Case, role: Role, identifiers: tuple[str, ...]) -> Case:
         """Sign what was read, once it was checked that it is what it should be: custodians would refuse it later."""
         payload = read_warrant(case, self._genesis)
         if case.sealed:
@@ -69,7 +102,12 @@ class Official:
             statement = statement_of(EntryType.APPROVAL, seal_tag(payload.id))
         else:
             statement = dsse.pae(PAYLOAD_TYPE, case.payload)
-        return await self._ask(SignCase(payload.id, role, self._name, self._key.sign(statement)))
+        ending = b""
+        if payload.supersedes is not None and role == "issuer":
+            # Whoever issues a successor ends what it replaces: one without the other would leave two in force, or none.
+            ending = self._key.sign(statement_of(EntryType.CANCELLATION, bytes.fromhex(payload.supersedes)))
+        signature = self._key.sign(statement)
+        return await self._ask(SignCase(payload.id, role, self._name, signature, ending, identifiers))
 
     async def _ask(self, call: Call) -> Case:
         return cast(Case, await self._transport.call(self._party, AUTHORITY, call))

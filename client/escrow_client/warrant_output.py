@@ -8,12 +8,14 @@ from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.roles.agency.commands import OpenedItem, Report, RequestReport
 from escrow.roles.agency.state import ASKED, MISSING, RELEASED
 from escrow.warrant.documents import WarrantPayload
+from escrow.warrant.identifier import identifier
 from escrow_client.output import Output, file_facts, moment
 
 
 def print_standing(out: Output, payload: WarrantPayload, state: str, signers: tuple[str, ...]) -> None:
     """Where a warrant stands and what it covers."""
     targets = [target.account for target in payload.targets]
+    identifiers = [identifier(bytes.fromhex(account)) for account in targets]
     window, whose = payload.message_window, "sent by" if payload.direction == "SENT_BY" else "in conversations of"
     out.data(
         "warrant",
@@ -22,11 +24,13 @@ def print_standing(out: Output, payload: WarrantPayload, state: str, signers: tu
         f"  covers: messages {whose} {', '.join(account[:8] for account in targets)}"
         f" from {moment(window.start)} to {moment(window.end)}, at most {payload.max_capsules}\n"
         f"  in force: from {moment(payload.not_before)} to {moment(payload.not_after)},"
-        f" and not before {payload.activation_delay_s} s after its seal is witnessed",
+        f" and not before {payload.activation_delay_s} s after its seal is witnessed\n"
+        f"  identifiers: {', '.join(identifiers)}",
         warrant=payload.warrant_id,
         state=state,
         signers=list(signers),
         targets=targets,
+        identifiers=identifiers,
         direction=payload.direction,
         start=window.start,
         end=window.end,

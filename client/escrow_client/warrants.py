@@ -5,14 +5,14 @@ signs as issuer may sign as approver.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 import click
 
 from escrow.cli import printable
+from escrow_client.desk_commands import desk_option, opened, print_filed, silence
+from escrow_client.official_commands import at_the_desk, person_option, warrant_argument
 from escrow_client.options import (
     FOLDER,
     home_option,
@@ -21,27 +21,28 @@ from escrow_client.options import (
     lab_option,
     moment_of,
     run,
-    warrant_of,
 )
+from escrow_client.orders import add_orders
 from escrow_client.output import Output, progress_bar, warn_of_key_beside
+from escrow_client.successors import add_successors
 
 if TYPE_CHECKING:
     from escrow.e2ee.file import File
     from escrow.errors import EscrowError
     from escrow.roles.agency.commands import OpenedItem
-    from escrow.roles.calls import Case
     from escrow.roles.evidence.bundle import Bundle
     from escrow_client.investigator import Investigator
     from escrow_client.keys import Keys
-    from escrow_client.official import Official
 
 THIRTY_DAYS: Final = 30 * 86_400_000
 MOST_CAPSULES: Final = 1000
 
-warrant_argument = click.argument("warrant_id", type=warrant_of, metavar="WARRANT")
-person_option = click.option("--person", required=True, help="Who signs: a key of theirs lies in the deployment.")
-desk_option = click.option(
-    "--desk", type=FOLDER, required=True, envvar="DOUBLELOCK_DESK", show_envvar=True, help="Folder of the agency."
+confirm_option = click.option(
+    "--confirm",
+    "identifiers",
+    multiple=True,
+    metavar="IDENTIFIER",
+    help="A target, read from your own source; once for each of them.",
 )
 
 
@@ -61,6 +62,9 @@ def warrant() -> None:
 @click.option("--not-after", type=moment_of, metavar="TIME", help="End of the warrant.  [default: 30 days later]")
 @click.option("--max-capsules", type=click.IntRange(min=1), help="Most messages it may open.  [default: 1000]")
 @click.option("--whole-conversations", is_flag=True, help="Also what others wrote to the targets.")
+@click.option("--profile", "law", default="generic", show_default=True, help="The legal order whose rules it follows.")
+@click.option("--approve-by", type=moment_of, metavar="TIME", help="Urgent: without its second lock until then.")
+@click.option("--prospective", is_flag=True, help="Only what is sent once it is active.")
 @click.option("--instrument", type=click.File("rb"), help="The legal instrument; the warrant names its hash.")
 @key_options(make=True)
 @lab_option
@@ -75,9 +79,12 @@ def apply(
     not_before: int | None,
     not_after: int | None,
     max_capsules: int | None,
+    law: str,
+    approve_by: int | None,
     keys: "Keys",
     *,
     whole_conversations: bool,
+    prospective: bool,
     instrument: IO[bytes] | None,
     lab: bool,
     as_json: bool,
@@ -107,14 +114,11 @@ def apply(
                 max_capsules=max_capsules or min(MOST_CAPSULES, limits.max_capsules),
                 instrument=hashlib.sha256(instrument.read() if instrument else b"").digest(),
                 direction="CONVERSATION_OF" if whole_conversations else "SENT_BY",
+                kind="PROSPECTIVE" if prospective else "HISTORICAL",
+                approve_by=approve_by or 0,
+                profile=law,
             )
-            report = await investigator.apply(application)
-            warrant_id = report.warrant_id.hex()
-            out.data("applied", warrant_id, warrant=warrant_id)
-            if not report.state:
-                out.remark("written, but not filed: 'doublelock warrant show --desk' tries again")
-                raise _silence(investigator)
-            out.remark("filed; an issuer and then an approver must sign it")
+            print_filed(out, await investigator.apply(application), investigator)
 
     run(command)
 
@@ -122,31 +126,23 @@ def apply(
 @warrant.command()
 @warrant_argument
 @person_option
+@confirm_option
 @home_option
 @json_option
-def issue(warrant_id: bytes, person: str, home: Path, *, as_json: bool) -> None:
-    """Sign as issuer: the first lock."""
-    _at_the_desk(person, home, lambda official: official.issue(warrant_id), as_json=as_json)
+def issue(warrant_id: bytes, person: str, identifiers: tuple[str, ...], home: Path, *, as_json: bool) -> None:
+    """Sign as issuer: the first lock. Of a warrant that replaces another this ends the other, too."""
+    at_the_desk(person, home, lambda official: official.issue(warrant_id, identifiers), as_json=as_json)
 
 
 @warrant.command()
 @warrant_argument
 @person_option
+@confirm_option
 @home_option
 @json_option
-def approve(warrant_id: bytes, person: str, home: Path, *, as_json: bool) -> None:
+def approve(warrant_id: bytes, person: str, identifiers: tuple[str, ...], home: Path, *, as_json: bool) -> None:
     """Sign as approver: the second lock. The authority then seals the warrant in the log."""
-    _at_the_desk(person, home, lambda official: official.approve(warrant_id), as_json=as_json)
-
-
-@warrant.command()
-@warrant_argument
-@person_option
-@home_option
-@json_option
-def cancel(warrant_id: bytes, person: str, home: Path, *, as_json: bool) -> None:
-    """Stop a warrant for good, as one who may issue or approve."""
-    _at_the_desk(person, home, lambda official: official.cancel(warrant_id), as_json=as_json)
+    at_the_desk(person, home, lambda official: official.approve(warrant_id, identifiers), as_json=as_json)
 
 
 @warrant.command()
@@ -165,7 +161,7 @@ def execute(warrant_id: bytes, desk: Path, files: Path | None, keys: "Keys", *, 
     out = Output(as_json=as_json)
 
     async def command() -> None:
-        async with _opened(desk, keys) as investigator:
+        async with opened(desk, keys) as investigator:
             report = await investigator.execute(warrant_id)
             print_release(out, report)
             refusal = failure(report, investigator.threshold)
@@ -176,7 +172,7 @@ def execute(warrant_id: bytes, desk: Path, files: Path | None, keys: "Keys", *, 
             if refusal is not None:
                 raise refusal
             if not settled(report):
-                raise _silence(investigator)
+                raise silence(investigator)
             if not report.produced:
                 out.remark("the relay holds no message that the warrant covers")
 
@@ -217,7 +213,7 @@ def export(warrant_id: bytes, desk: Path, target: Path, keys: "Keys", *, as_json
     out = Output(as_json=as_json)
 
     async def command() -> "Bundle":
-        async with _opened(desk, keys) as investigator:
+        async with opened(desk, keys) as investigator:
             return await investigator.evidence(warrant_id)
 
     bundle = run(command)
@@ -240,7 +236,7 @@ def show(
 ) -> None:
     """Where a warrant stands: to the agency that applied (--desk), or to a person who may sign (--person, --home)."""
     if person is not None and home is not None:
-        _at_the_desk(person, home, lambda official: official.case(warrant_id), as_json=as_json)
+        at_the_desk(person, home, lambda official: official.case(warrant_id), as_json=as_json)
     elif person is None and desk is not None:
         run(lambda: _show(desk, keys, warrant_id, Output(as_json=as_json)))
     else:
@@ -250,7 +246,7 @@ def show(
 async def _show(desk: Path, keys: "Keys", warrant_id: bytes, out: Output) -> None:
     from escrow_client.warrant_output import failure, print_release, print_standing
 
-    async with _opened(desk, keys) as investigator:
+    async with opened(desk, keys) as investigator:
         report = await investigator.refresh(warrant_id)
         print_standing(out, await investigator.application(warrant_id), report.state, report.signers)
         print_release(out, report)
@@ -258,30 +254,5 @@ async def _show(desk: Path, keys: "Keys", warrant_id: bytes, out: Output) -> Non
             raise refusal
 
 
-def _at_the_desk(person: str, home: Path, act: "Callable[[Official], Awaitable[Case]]", *, as_json: bool) -> None:
-    """Let a person read or sign a case at the authority, and show it."""
-    from escrow.warrant.documents import parse_warrant
-    from escrow_client.deployment import Deployment
-    from escrow_client.official import Official
-    from escrow_client.warrant_output import print_standing
-
-    async def command() -> "Case":
-        async with Official.open(Deployment.open(home), person) as official:
-            return await act(official)
-
-    case = run(command)
-    print_standing(Output(as_json=as_json), parse_warrant(case.payload), case.state, case.signers)
-
-
-def _opened(desk: Path, keys: "Keys") -> "AbstractAsyncContextManager[Investigator]":
-    from escrow_client.investigator import Investigator
-    from escrow_client.profile import Profile
-
-    return Investigator.open(Profile.load(desk, "agency"), keys=keys)
-
-
-def _silence(investigator: "Investigator") -> "EscrowError":
-    """Who keeps something waiting."""
-    from escrow.errors import Reason, UnavailableError
-
-    return investigator.why_waiting() or UnavailableError(Reason.UNAVAILABLE, "what is needed is not in the log yet")
+add_orders(warrant)
+add_successors(warrant)

@@ -492,32 +492,60 @@ class Case(Reply, frozen=True):
     salt: bytes
     sealed: bool
     signers: tuple[str, ...]
+    turn: int = 0
+    """How often it was resumed: what the next suspension or resumption is signed for."""
+    secret_until: int = 0
+    """The end of secrecy as it stands, once sealed."""
+    waiting: tuple[str, ...] = ()
+    """Who has signed an order that still wants other signatures, as kind and person."""
 
 
 class Apply(Call, frozen=True):
-    """File an application: the exact payload bytes that the locks will sign."""
+    """File an application: the exact payload bytes that the locks will sign, and the profile whose rules it follows
+    (empty: the policy's alone).
+    """
 
     answer = Case
     payload: bytes
+    profile: str = ""
 
 
 class SignCase(Call, frozen=True):
-    """One person's DSSE signature over the payload, as issuer (first lock) or approver (second lock)."""
+    """One person's DSSE signature over the payload, as issuer (first lock) or approver (second lock).
+
+    ``ending``, of an issuer, is their signature over the cancellation of the warrant that this one replaces, if any.
+    ``identifiers`` are the targets as this person has them from elsewhere, where the profile wants them confirmed.
+    """
 
     answer = Case
     warrant_id: bytes
     role: str
     person: str
     signature: bytes
+    ending: bytes = b""
+    identifiers: tuple[str, ...] = ()
 
 
-class CancelCase(Call, frozen=True):
-    """A lock's signed cancellation."""
+class OrderCase(Call, frozen=True):
+    """One person's signature over an order or a postponement about a warrant (``kind``: the type of its log entry).
+
+    ``detail`` is the order's turn, or the time to which something is put off. Where more than one signature is needed,
+    the case waits for the others.
+    """
 
     answer = Case
     warrant_id: bytes
+    kind: int
+    detail: int
     person: str
     signature: bytes
+
+
+class WithdrawCase(Call, frozen=True):
+    """The applicant takes an application back that is not sealed yet."""
+
+    answer = Case
+    warrant_id: bytes
 
 
 class GetCase(Call, frozen=True):
@@ -533,6 +561,6 @@ AnyCall = (
     | Enroll | Lookup | GetBundle | RegisterRoute | Submit | Fetch | PutChunk | GetChunk
     | GetIngestPaths | LeaveNote | GetNotes | Produce
     | DeliverDealing | Release | GetCommittee | DeliverOrder
-    | Apply | SignCase | CancelCase | GetCase
+    | Apply | SignCase | OrderCase | WithdrawCase | GetCase
 )  # fmt: skip
 """Every call that can be owed to another party."""

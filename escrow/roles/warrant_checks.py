@@ -146,6 +146,16 @@ def check_time(
         raise RefusedError(Reason.REQUEST_EXPIRED)
     if clock.high >= warrant.payload.approve_by and not has_second_lock(ledger, view, warrant):
         raise RefusedError(Reason.APPROVAL_MISSING)
+    if not _replaces_nothing_in_force(ledger, view, warrant):
+        raise BehindError(Reason.NOT_YET_ACTIVE, "the warrant that it replaces is not cancelled")
+
+
+def _replaces_nothing_in_force(ledger: Ledger, view: Read | Draft, warrant: SealedWarrant) -> bool:
+    """Whether the warrant that this one names as its predecessor, if any, is cancelled in the log."""
+    if warrant.payload.supersedes is None:
+        return True
+    before = ledger.orders(view, bytes.fromhex(warrant.payload.supersedes))
+    return any(order.event is Event.CANCEL for order in before)
 
 
 def has_second_lock(ledger: Ledger, view: Read | Draft, warrant: SealedWarrant) -> bool:

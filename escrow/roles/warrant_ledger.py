@@ -198,6 +198,18 @@ class WarrantLedger:
         told = next(_about(view, _NOTICE, tag), None)
         return Shown(secret, notice, disclosed_ms, None if told is None else told.covered_ms)
 
+    def check_postponement(self, view: Read | Draft, seal: LoggedSeal, kind: EntryType, until: int) -> None:
+        """Whether a postponement to ``until`` is one, and within the policy; ``RANGE_INVALID``."""
+        limits = self.genesis.policy.limits
+        # Whether an entry counts must not depend on when its reader looked: here all that was logged before counts.
+        shown = self.shown(view, seal, lambda _: 0)
+        if kind is EntryType.NONDISCLOSURE_EXTENDED:
+            now, most = shown.secret_until, seal.leaf.nondisclosure_until + limits.max_extension
+        else:
+            now, most = shown.notice_until, shown.secret_until + limits.notice_within + limits.max_notice_delay
+        # SPEC DSC-4: nothing is put off to an earlier time, or beyond what the policy admits.
+        _require(now < until <= most, Reason.RANGE_INVALID)
+
     def _postponed(self, view: Read | Draft, kind: EntryType, tag: bytes) -> list[tuple[Filed, Postponement]]:
         said = ((one, Postponement.decode(one.payload)) for one in _about(view, _POSTPONED, tag))
         return [(filed, postponement) for filed, postponement in said if postponement.type is kind]
@@ -269,18 +281,10 @@ class WarrantLedger:
         draft.put(place, pack(filed))
 
     def _file_postponement(self, draft: Draft, entry: Entry, filed: Filed) -> None:
-        said, limits = Postponement.decode(entry.payload), self.genesis.policy.limits
+        said = Postponement.decode(entry.payload)
         _require(said.type == entry.type, Reason.ENTRY_REFUSED)
         said.check(self.genesis)
-        seal = self._sealed(draft, said.seal_tag)
-        # Whether an entry counts must not depend on when its reader looked: here all that was logged before counts.
-        shown = self.shown(draft, seal, lambda _: 0)
-        if said.type is EntryType.NONDISCLOSURE_EXTENDED:
-            now, most = shown.secret_until, seal.leaf.nondisclosure_until + limits.max_extension
-        else:
-            now, most = shown.notice_until, shown.secret_until + limits.notice_within + limits.max_notice_delay
-        # SPEC DSC-4: nothing is put off to an earlier time, or beyond what the policy admits.
-        _require(now < said.until <= most, Reason.RANGE_INVALID)
+        self.check_postponement(draft, self._sealed(draft, said.seal_tag), said.type, said.until)
         _put(draft, _POSTPONED, said.seal_tag, filed)
 
 

@@ -84,7 +84,7 @@ class WarrantPayload(strict.Document, frozen=True):
     """When an urgent warrant must have its second lock; 0 if it is not urgent."""
     nondisclosure_until: Number
     supersedes: Bytes32 | None
-    """Seal tag of the warrant that this one replaces and thereby cancels; see ``_check_validity``."""
+    """Seal tag of the warrant that this one replaces: it opens nothing before that one is cancelled."""
     log_origin: Name
     salts: dict[str, Bytes16]
     """One fresh salt per field, so that single fields can be disclosed later."""
@@ -202,9 +202,9 @@ def _check_window(payload: WarrantPayload, policy: Policy) -> None:
 
 
 def _check_validity(payload: WarrantPayload, policy: Policy) -> None:
-    # Who signs this believes that another warrant ends with it, and nothing here ends one but an order.
-    if payload.supersedes is not None:
-        raise RefusedError(Reason.SCHEMA_INVALID, "cancel the other warrant, and apply anew")
+    # What one lock has changed in haste could not be undone if the other refuses it: so both sign a successor.
+    if payload.supersedes is not None and payload.urgent:
+        raise RefusedError(Reason.SCHEMA_INVALID, "a warrant that replaces another has both locks")
     limits = policy.limits
     secrecy = payload.nondisclosure_until - payload.not_before
     in_time = payload.not_before < payload.approve_by <= payload.not_after if payload.urgent else not payload.approve_by

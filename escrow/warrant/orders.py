@@ -55,7 +55,7 @@ KINDS: Final[Mapping[EntryType, Kind]] = {
 }
 """One person may stop a warrant; nobody alone may start one again."""
 
-_REPEATED: Final = frozenset({EntryType.SUSPENSION, EntryType.RESUMPTION})
+REPEATED: Final = frozenset({EntryType.SUSPENSION, EntryType.RESUMPTION})
 """What may happen to a warrant more than once."""
 
 
@@ -91,7 +91,7 @@ class Order:
     def decode(cls, data: bytes) -> Self:
         """Strict inverse of ``encode``; ``MalformedError``."""
         kind, seal_tag, turn, signatures = fields(Tag.ORDER, data, 2, 32, 4, None)
-        if number(kind) not in KINDS or (number(turn) and number(kind) not in _REPEATED):
+        if number(kind) not in KINDS or (number(turn) and number(kind) not in REPEATED):
             raise MalformedError("an order of unknown kind, or again of what happens once")
         return cls(EntryType(number(kind)), seal_tag, people_signatures.decode(signatures), number(turn))
 

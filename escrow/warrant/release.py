@@ -8,9 +8,9 @@ from enum import IntEnum, unique
 from typing import Self
 
 from escrow.encoding import join, number, split, u8, u32
-from escrow.errors import MalformedError, Reason
+from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.tags import T, Tag, fields
-from escrow.warrant.request import MOST_ITEMS
+from escrow.warrant.request import MOST_ITEMS, check_request_signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,14 @@ class ReleaseIntent:
             Tag.RELEASE_INTENT, data, 32, 32, 32, 4, 32, 32, 4, 64
         )
         return cls(tag, custodian, key_hash, number(generation), request, root, number(count), signature)
+
+    def is_signed_by(self, request_public: bytes) -> bool:
+        """Whether it is of a request that the warrant's request key has signed, and no custodian's invention."""
+        try:
+            check_request_signature(request_public, self.request_hash, self.count, self.request_sig)
+        except RefusedError:
+            return False
+        return True
 
 
 @unique

@@ -24,6 +24,7 @@ from escrow.roles.log import Log
 from escrow.roles.machine import Role
 from escrow.roles.relay import Relay
 from escrow.roles.witness import Witness
+from escrow.rpc.profiles import shipped_profiles
 from escrow.secret import Secret
 from escrow.store.memory import MemoryStore
 from escrow.world.clock import SeededEntropy, VirtualClock
@@ -72,7 +73,7 @@ class World:
         makers: dict[str, Callable[[], Role]] = {
             "log": lambda: Log(self.genesis, key),
             "relay": lambda: Relay(self.genesis, key),
-            "authority": lambda: Authority(self.genesis, key),
+            "authority": lambda: Authority(self.genesis, key, shipped_profiles()),
             "custodian": lambda: Custodian(self.genesis, int(index), key, self._hpke(party)),
             "witness": lambda: Witness(self.genesis, int(index), key),
         }

@@ -26,6 +26,7 @@ from escrow.roles.calls import (
     RegisterRoute,
     Release,
     Submit,
+    WithdrawCase,
 )
 from escrow.rpc.settle import Settle
 
@@ -49,6 +50,7 @@ CALLERS: Final[Mapping[type[Call], frozenset[str]]] = {
     DeliverDealing: frozenset({"custodian"}),
     Release: _AGENCY,
     Apply: _AGENCY,
+    WithdrawCase: _AGENCY,
     Settle: frozenset({"person"}),
 }
 """Calls that are not for everybody with a certificate of the deployment."""

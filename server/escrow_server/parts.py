@@ -36,8 +36,9 @@ def role_of(party: Party, home: Home) -> Role:
             return Relay(genesis, key)
         case "authority":
             from escrow.roles.authority import Authority
+            from escrow.rpc.profiles import shipped_profiles
 
-            return Authority(genesis, key)
+            return Authority(genesis, key, shipped_profiles())
         case "custodian":
             from escrow.roles.custodian import Custodian
 

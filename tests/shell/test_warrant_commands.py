@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from escrow.cli import printable
 from escrow.errors import Kind
 from escrow.rpc.clocks import LabClock
+from escrow.warrant.identifier import identifier
 from escrow_client.options import moment_of
 from tests.shell.deployed import DAY, Deployed
 from tests.shell.people import Command, MakeUser, Said
@@ -130,6 +131,68 @@ def test_evidence_that_does_not_hold_ends_with_4(doublelock: Command, desk: Desk
         assert "EVIDENCE_MISMATCH" in said.err
     assert doublelock("audit", "verify", file, "--offline").code == Kind.USAGE
     assert doublelock("audit", "verify", file, "--genesis", genesis).code == Kind.USAGE
+
+
+def test_a_warrant_is_suspended_resumed_narrowed_and_ended_by_those_who_may(
+    user: MakeUser, desk: Desk, deployment: Deployed, now: Callable[[], int]
+) -> None:
+    bob = user("bob")
+    old = desk.apply(bob.name, now() - DAY, now(), "--not-after", now() + DAY).out.strip()
+    in_force(desk, deployment, old)
+    assert "suspended" in desk.sign("suspend", old, ISSUER).out
+    deployment.settle()
+    assert "suspended" in desk.sign("resume", old, ISSUER).out
+    desk.sign("resume", old, APPROVER)
+    deployment.settle()
+    assert state_of(desk, old) == "active"
+    for person in (ISSUER, APPROVER):
+        assert desk.sign("extend", old, person, "--until", now() + 2 * DAY).code == 0
+        assert desk.sign("delay-notice", old, person, "--until", now() + 20 * DAY).code == 0
+    assert "RANGE_INVALID" in desk.sign("extend", old, ISSUER, "--until", now()).err
+
+    assert "RANGE_INVALID" in desk.do("modify", old, "--max-capsules", 5000).err
+    narrower = desk.do("modify", old, "--max-capsules", 5)
+    assert narrower.code == 0, narrower.err
+    new = narrower.out.strip()
+    in_force(desk, deployment, new)
+    assert (state_of(desk, old), state_of(desk, new)) == ("cancelled", "active")
+
+    longer = desk.do("renew", new, "--not-after", now() + 3 * DAY)
+    assert longer.code == 0, longer.err
+    assert "refused" in desk.sign("refuse", longer.out.strip(), APPROVER).out
+    assert state_of(desk, new) == "active"
+    assert "attained" in desk.sign("attain", new, APPROVER).out
+
+    filed = desk.apply(bob.name, now() - DAY, now()).out.strip()
+    assert "cancelled" in desk.do("withdraw", filed).out
+    assert "ILLEGAL_STEP" in desk.do("withdraw", old).err
+
+
+def in_force(desk: Desk, deployment: Deployed, warrant: str) -> None:
+    assert desk.sign("issue", warrant, ISSUER).code == 0
+    assert "approved" in desk.sign("approve", warrant, APPROVER).out
+    deployment.settle()
+    deployment.advance(2 * MINUTE)
+
+
+def state_of(desk: Desk, warrant: str) -> object:
+    (shown,) = desk.sign("show", warrant, ISSUER, "--json").only("warrant")
+    return shown["state"]
+
+
+def test_a_target_is_named_by_an_identifier_and_under_a_profile_two_people_confirm_it(
+    user: MakeUser, desk: Desk, now: Callable[[], int]
+) -> None:
+    bob = user("bob")
+    (row,) = bob.chat("status", "--json").only("status")
+    account = bytes.fromhex(str(row["account"]))
+    right = identifier(account)
+    assert "IDENTIFIER_INVALID" in desk.apply(right[:-1] + ("0" if right[-1] != "0" else "1"), now() - DAY, now()).err
+    warrant = desk.apply(right, now() - DAY, now(), "--profile", "us-title-iii").out.strip()
+    assert "IDENTIFIER_MISMATCH" in desk.sign("issue", warrant, ISSUER).err
+    assert desk.sign("issue", warrant, ISSUER, "--confirm", right).code == 0
+    assert "IDENTIFIER_MISMATCH" in desk.sign("approve", warrant, APPROVER, "--confirm", identifier(bytes(32))).err
+    assert desk.sign("approve", warrant, APPROVER, "--confirm", right).code == 0
 
 
 def test_what_the_policy_does_not_admit_is_not_filed(user: MakeUser, desk: Desk, now: Callable[[], int]) -> None:

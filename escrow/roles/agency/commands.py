@@ -35,6 +35,29 @@ class NewApplication(Call, frozen=True):
     kind: str = "HISTORICAL"
     approve_by: int = 0
     """Not 0: an urgent warrant, which has its second lock by then."""
+    profile: str = ""
+    """Whose rules it follows beyond the policy's."""
+
+
+class Succeed(Call, frozen=True):
+    """Apply for a warrant that renews another, or narrows it: the same but for what is given, and it ends the other.
+
+    Whatever is None stays as it is. A later end makes it a renewal.
+    """
+
+    answer = Applied
+    warrant_id: bytes
+    not_after: int | None = None
+    window: tuple[int, int] | None = None
+    max_capsules: int | None = None
+    nondisclosure_until: int | None = None
+
+
+class Withdraw(Call, frozen=True):
+    """Take an application back that is not sealed yet."""
+
+    answer = Done
+    warrant_id: bytes
 
 
 class Execute(Call, frozen=True):

@@ -11,10 +11,20 @@ from escrow.ids import Millis, Party
 from escrow.roles.agency import applying
 from escrow.roles.agency.asking import ask
 from escrow.roles.agency.collecting import collect, read_again, report
-from escrow.roles.agency.commands import Applied, Execute, GetOpened, GetReport, NewApplication, Opened, Refresh
+from escrow.roles.agency.commands import (
+    Applied,
+    Execute,
+    GetOpened,
+    GetReport,
+    NewApplication,
+    Opened,
+    Refresh,
+    Succeed,
+    Withdraw,
+)
 from escrow.roles.agency.holders import owe_release
 from escrow.roles.agency.state import Investigation, all_asked, all_opened, keep_item, load_case, save_case
-from escrow.roles.calls import Apply, Call, Case, Done, GetCase, Produce, Produced, Release, Reply
+from escrow.roles.calls import Apply, Call, Case, Done, GetCase, Produce, Produced, Release, Reply, WithdrawCase
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Answered, Called, CatchUp, Draft, Event, Read, Tick, Writes
 from escrow.warrant.documents import parse_warrant
@@ -57,17 +67,17 @@ class Agency:
     def _called(self, draft: Draft, call: Call, now: Millis, coins: Coins) -> Reply:
         match call:
             case NewApplication():
-                case = applying.write(self.genesis, call, coins)
-                warrant_id = case.payload.id
-                save_case(draft, warrant_id, case)
-                draft.owe(AUTHORITY, Apply(case.payload_bytes))
-                return Applied(warrant_id, case.payload_bytes)
+                return self._file(draft, applying.write(self.genesis, call, coins))
+            case Succeed(warrant_id):
+                before = load_case(draft, warrant_id)
+                return self._file(draft, applying.succeed(self.genesis, before, call, now, coins))
             case Execute(warrant_id):
                 self._execute(draft, warrant_id, now)
                 return Done()
-            case Refresh(warrant_id):
+            case Withdraw(warrant_id) | Refresh(warrant_id):
                 load_case(draft, warrant_id)
-                draft.owe(AUTHORITY, GetCase(warrant_id))
+                asks = WithdrawCase if isinstance(call, Withdraw) else GetCase
+                draft.owe(AUTHORITY, asks(warrant_id))
                 return Done()
             case GetReport(warrant_id):
                 return report(draft, self._light, warrant_id)
@@ -75,6 +85,13 @@ class Agency:
                 return Opened(start, tuple(all_opened(draft, warrant_id)[start : start + limit]))
             case _:
                 raise RefusedError(Reason.PERMISSION_DENIED, "an agency does not answer this")
+
+    def _file(self, draft: Draft, case: Investigation) -> Applied:
+        """Remember an application and owe it to the authority."""
+        warrant_id = case.payload.id
+        save_case(draft, warrant_id, case)
+        draft.owe(AUTHORITY, Apply(case.payload_bytes, case.profile))
+        return Applied(warrant_id, case.payload_bytes)
 
     def _execute(self, draft: Draft, warrant_id: bytes, now: Millis) -> None:
         case = load_case(draft, warrant_id)
@@ -98,7 +115,7 @@ class Agency:
         match event.todo.call:
             case Apply(payload):
                 self._on_case(draft, parse_warrant(payload).id, event.reply)
-            case GetCase(warrant_id):
+            case GetCase(warrant_id) | WithdrawCase(warrant_id):
                 self._on_case(draft, warrant_id, event.reply)
             case Produce() as call:
                 self._on_produced(draft, call, event.reply, coins)

@@ -46,6 +46,7 @@ class Investigation(Struct, frozen=True):
     refused: str = ""
     dsse: bytes = b""
     salt: bytes = b""
+    profile: str = ""
 
     @property
     def payload(self) -> WarrantPayload:

@@ -15,7 +15,7 @@ from escrow.roles.follower import Follower
 from escrow.roles.machine import Draft
 from escrow.roles.state import pack, unpack
 from escrow.roles.warrant_checks import SealedWarrant, has_second_lock
-from escrow.warrant.request import ReleaseRequest, check_request_signature
+from escrow.warrant.request import ReleaseRequest
 
 DAY = 86_400_000
 _INTENT = b"intent/"
@@ -69,13 +69,8 @@ class Quotas:
         public, counts = self.warrant.payload.request_public, dict[bytes, int]()
         for logged in self.follower.intents(self.draft, self.warrant.tag):
             intent = logged.intent
-            if intent.request_hash in counts:
-                continue
-            try:
-                check_request_signature(public, intent.request_hash, intent.count, intent.request_sig)
-            except RefusedError:
-                continue  # a custodian's invention
-            counts[intent.request_hash] = intent.count
+            if intent.request_hash not in counts and intent.is_signed_by(public):
+                counts[intent.request_hash] = intent.count
         return counts
 
     def _promised(self) -> dict[bytes, int]:

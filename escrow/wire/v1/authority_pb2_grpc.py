@@ -44,10 +44,15 @@ class AuthorityServiceStub:
                 request_serializer=escrow_dot_wire_dot_v1_dot_authority__pb2.SignCaseRequest.SerializeToString,
                 response_deserializer=escrow_dot_wire_dot_v1_dot_authority__pb2.SignCaseResponse.FromString,
                 _registered_method=True)
-        self.CancelCase = channel.unary_unary(
-                '/escrow.wire.v1.AuthorityService/CancelCase',
-                request_serializer=escrow_dot_wire_dot_v1_dot_authority__pb2.CancelCaseRequest.SerializeToString,
-                response_deserializer=escrow_dot_wire_dot_v1_dot_authority__pb2.CancelCaseResponse.FromString,
+        self.OrderCase = channel.unary_unary(
+                '/escrow.wire.v1.AuthorityService/OrderCase',
+                request_serializer=escrow_dot_wire_dot_v1_dot_authority__pb2.OrderCaseRequest.SerializeToString,
+                response_deserializer=escrow_dot_wire_dot_v1_dot_authority__pb2.OrderCaseResponse.FromString,
+                _registered_method=True)
+        self.WithdrawCase = channel.unary_unary(
+                '/escrow.wire.v1.AuthorityService/WithdrawCase',
+                request_serializer=escrow_dot_wire_dot_v1_dot_authority__pb2.WithdrawCaseRequest.SerializeToString,
+                response_deserializer=escrow_dot_wire_dot_v1_dot_authority__pb2.WithdrawCaseResponse.FromString,
                 _registered_method=True)
         self.GetCase = channel.unary_unary(
                 '/escrow.wire.v1.AuthorityService/GetCase',
@@ -73,8 +78,15 @@ class AuthorityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def CancelCase(self, request, context):
-        """A lock's signed cancellation.
+    def OrderCase(self, request, context):
+        """One person's signature over an order or a postponement about a warrant.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawCase(self, request, context):
+        """The applicant takes an application back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,10 +112,15 @@ def add_AuthorityServiceServicer_to_server(servicer, server):
                     request_deserializer=escrow_dot_wire_dot_v1_dot_authority__pb2.SignCaseRequest.FromString,
                     response_serializer=escrow_dot_wire_dot_v1_dot_authority__pb2.SignCaseResponse.SerializeToString,
             ),
-            'CancelCase': grpc.unary_unary_rpc_method_handler(
-                    servicer.CancelCase,
-                    request_deserializer=escrow_dot_wire_dot_v1_dot_authority__pb2.CancelCaseRequest.FromString,
-                    response_serializer=escrow_dot_wire_dot_v1_dot_authority__pb2.CancelCaseResponse.SerializeToString,
+            'OrderCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.OrderCase,
+                    request_deserializer=escrow_dot_wire_dot_v1_dot_authority__pb2.OrderCaseRequest.FromString,
+                    response_serializer=escrow_dot_wire_dot_v1_dot_authority__pb2.OrderCaseResponse.SerializeToString,
+            ),
+            'WithdrawCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawCase,
+                    request_deserializer=escrow_dot_wire_dot_v1_dot_authority__pb2.WithdrawCaseRequest.FromString,
+                    response_serializer=escrow_dot_wire_dot_v1_dot_authority__pb2.WithdrawCaseResponse.SerializeToString,
             ),
             'GetCase': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCase,
@@ -176,7 +193,7 @@ class AuthorityService:
             _registered_method=True)
 
     @staticmethod
-    def CancelCase(request,
+    def OrderCase(request,
             target,
             options=(),
             channel_credentials=None,
@@ -189,9 +206,36 @@ class AuthorityService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/escrow.wire.v1.AuthorityService/CancelCase',
-            escrow_dot_wire_dot_v1_dot_authority__pb2.CancelCaseRequest.SerializeToString,
-            escrow_dot_wire_dot_v1_dot_authority__pb2.CancelCaseResponse.FromString,
+            '/escrow.wire.v1.AuthorityService/OrderCase',
+            escrow_dot_wire_dot_v1_dot_authority__pb2.OrderCaseRequest.SerializeToString,
+            escrow_dot_wire_dot_v1_dot_authority__pb2.OrderCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/escrow.wire.v1.AuthorityService/WithdrawCase',
+            escrow_dot_wire_dot_v1_dot_authority__pb2.WithdrawCaseRequest.SerializeToString,
+            escrow_dot_wire_dot_v1_dot_authority__pb2.WithdrawCaseResponse.FromString,
             options,
             channel_credentials,
             insecure,

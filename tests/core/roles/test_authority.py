@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from escrow.errors import EscrowError, RefusedError
-from escrow.roles.calls import Apply, CancelCase, Case, DeliverOrder, GetCase, SignCase
+from escrow.roles.calls import Apply, Case, DeliverOrder, GetCase, OrderCase, SignCase
 from escrow.tlog.entry import EntryType
 from escrow.warrant import dsse, strict
 from escrow.warrant.documents import PAYLOAD_TYPE
@@ -47,8 +47,23 @@ def test_the_state_follows_the_log_and_the_clock() -> None:
     assert case_of(at).state == "cooling"
     at.pass_time(MINUTE)
     assert case_of(at).state == "active"
+    at.world.network.down.add(at.world["log"].party)
     at.pass_time(at.payload.not_after - at.world.now)
-    assert case_of(at).state == "expired"
+    assert case_of(at).state == "disclosure_due"  # this one stays secret no longer than it is in force
+    at.world.network.down.clear()
+    at.settle()
+    assert case_of(at).state == "disclosed"
+
+
+def test_a_warrant_that_stays_secret_expires_first(applied: Scene) -> None:
+    warrant_id = applied.apply(not_after=applied.world.now + HOUR, nondisclosure_until=applied.world.now + 2 * HOUR)
+    for role, person in (("issuer", ISSUERS[0]), ("approver", APPROVERS[0])):
+        applied.sign(role, person, warrant_id)
+    applied.settle()
+    applied.pass_time(HOUR)
+    assert case_of(applied, warrant_id).state == "expired"
+    applied.pass_time(HOUR)
+    assert case_of(applied, warrant_id).state == "disclosed"
 
 
 def test_the_second_lock_waits_for_the_first(applied: Scene) -> None:
@@ -137,7 +152,8 @@ def test_a_case_is_shown_to_its_agency_and_to_those_who_sign(applied: Scene) -> 
 
 def cancel(at: Scene, person: str, signer: str = "", origin: str = "") -> Case:
     signature = at.person(signer or person).sign(statement_of(EntryType.CANCELLATION, at.tag))
-    case: Case = at.world.ask("authority", CancelCase(at.warrant_id, person, signature), origin or f"person/{person}")
+    call = OrderCase(at.warrant_id, EntryType.CANCELLATION, 0, person, signature)
+    case: Case = at.world.ask("authority", call, origin or f"person/{person}")
     complete(at.world["authority"].pump())
     return case
 

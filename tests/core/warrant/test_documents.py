@@ -100,7 +100,10 @@ WRONG: dict[str, tuple[dict[str, Any], Reason]] = {
     "an empty range of epochs": ({"epochs": (epochs(2, 4), epochs(4, 4))}, Reason.RANGE_INVALID),
     "epochs long before the window": ({"epochs": (epochs(0, 4),)}, Reason.RANGE_INVALID),
     "epochs after the window": ({"epochs": (epochs(2, 5),)}, Reason.RANGE_INVALID),
-    "one that replaces another, which no order cancels": ({"supersedes": "bb" * 32}, Reason.SCHEMA_INVALID),
+    "one that replaces another in haste": (
+        {"supersedes": "bb" * 32, "urgent": True, "approve_by": 12 * DAY},
+        Reason.SCHEMA_INVALID,
+    ),
     "never in force": ({"not_before": 15 * DAY}, Reason.RANGE_INVALID),
     "in force too long": ({"not_after": 20 * DAY + 1}, Reason.RANGE_INVALID),
     "too short a delay": ({"activation_delay_s": 59}, Reason.RANGE_INVALID),
