@@ -39,6 +39,14 @@ def root_of_peaks(peaks: Sequence[bytes]) -> bytes:
     return root
 
 
+def root_of_complete(nodes: Sequence[bytes]) -> bytes:
+    """The root of a complete subtree from all its nodes of one level, which are a power of two many."""
+    row = list(nodes)
+    while len(row) > 1:
+        row = [node_hash(row[at], row[at + 1]) for at in range(0, len(row), 2)]
+    return row[0]
+
+
 def path_of(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     """The inclusion proof of leaf ``index``, lowest sibling first."""
     if not 0 <= index < len(leaves):

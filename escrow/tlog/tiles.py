@@ -15,7 +15,7 @@ from escrow.tlog.tree import ReadNode
 WIDTH = 256
 ENTRIES: Final = None
 """The level of entry bundles."""
-_HEIGHT = 8
+HEIGHT = 8
 _PATH = re.compile(
     r"tile/(?P<level>entries|[0-9]|[1-5][0-9]|6[0-3])/(?P<groups>(?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/(?P<width>[1-9][0-9]{0,2}))?",
     re.ASCII,
@@ -50,12 +50,12 @@ def parse_path(path: str) -> tuple[int | None, int, int]:
 
 def count(size: int, level: int | None) -> int:
     """How many nodes of a level, or entries, the tiles of a log of ``size`` hold."""
-    return size if level is ENTRIES else size >> (_HEIGHT * level)
+    return size if level is ENTRIES else size >> (HEIGHT * level)
 
 
 def tile(read: ReadNode, level: int, begin: int, width: int) -> bytes:
     """The content of the tile of ``width`` nodes that begins at node ``begin`` of its level."""
-    return b"".join(read(_HEIGHT * level, at) for at in range(begin, begin + width))
+    return b"".join(read(HEIGHT * level, at) for at in range(begin, begin + width))
 
 
 def bundle(entries: Iterable[bytes]) -> bytes:
