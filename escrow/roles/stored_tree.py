@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from escrow.encoding import number, u8, u64
-from escrow.errors import IntegrityError, Reason
 from escrow.roles.machine import Draft, Read
-from escrow.tlog import tree
+from escrow.tlog import stripes, tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +21,9 @@ class StoredTree:
     def grow(self, draft: Draft, leaf_hashes: Sequence[bytes]) -> int:
         """Add leaves; return the index of the first of them."""
         first = self.size(draft)
-        size, nodes = tree.append(first, leaf_hashes, self.reader(draft))
-        for (level, index), node in nodes.items():
-            draft.put(self._key(level, index), node)
+        size, grown = stripes.append(first, leaf_hashes, self._stripes(draft))
+        for (band, index), stripe in grown.items():
+            draft.put(self._key(band, index), stripe)
         draft.put(self.name + b"/size", u64(size))
         return first
 
@@ -40,16 +39,12 @@ class StoredTree:
         """The proof between two sizes; empty where none is needed: from the empty tree, or to the same size."""
         return tree.consistency(size1, size2, self.reader(view)) if 0 < size1 < size2 else ()
 
-    def _key(self, level: int, index: int) -> bytes:
-        return self.name + b"/" + u8(level) + u64(index)
-
     def reader(self, view: Read | Draft) -> tree.ReadNode:
-        """How ``escrow.tlog`` reads the nodes of this tree."""
+        """How ``escrow.tlog`` reads the nodes of this tree, as it is now."""
+        return stripes.node_reader(self._stripes(view))
 
-        def read(level: int, index: int) -> bytes:
-            node = view.get(self._key(level, index))
-            if node is None:
-                raise IntegrityError(Reason.STORE_CORRUPT, f"node {level}/{index} of a tree is missing")
-            return node
+    def _stripes(self, view: Read | Draft) -> stripes.ReadStripe:
+        return lambda band, index: view.get(self._key(band, index))
 
-        return read
+    def _key(self, band: int, index: int) -> bytes:
+        return self.name + b"/" + u8(band) + u64(index)

@@ -7,11 +7,13 @@ queued, each on the result of the one before; what they leave is written by one 
 import sqlite3
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 
 from escrow.roles.machine import Writes
 
 _LIMIT = (1 << 63) - 1
+_STREAM = itemgetter(0)
 
 
 class Overlay:
@@ -76,8 +78,9 @@ class Overlay:
             if key not in self._puts:
                 insort(self._keys, key)
             self._puts[key] = value
-        for stream, record in writes.appends:
-            self._appends.setdefault(stream, []).append(record)
+        # One look-up for each run of records of one stream: a batch of log entries is a single run.
+        for stream, run in groupby(writes.appends, _STREAM):
+            self._appends.setdefault(stream, []).extend(record for _, record in run)
         self.scrub |= writes.scrub
 
     def grown(self) -> frozenset[str]:
@@ -89,9 +92,9 @@ class Overlay:
         puts = [(key, value) for key, value in self._puts.items() if value is not None]
         gone = [(key,) for key, value in self._puts.items() if value is None]
         records = [
-            (stream, self._stored_length(stream) + place, record)
+            (stream, place, record)
             for stream, pending in self._appends.items()
-            for place, record in enumerate(pending)
+            for place, record in enumerate(pending, self._stored_length(stream))
         ]
         for statement, rows in (
             ("INSERT OR REPLACE INTO kv VALUES (?, ?)", puts),

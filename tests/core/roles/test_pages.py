@@ -34,7 +34,7 @@ def _draft() -> Draft:
 def test_a_tile_has_one_path(level: int | None, index: int, width: int) -> None:
     path = tile_path("entries" if level is None else level, index, width)
     assert parse_path(path) == (level, index, width)
-    for wrong in (path + "/", path[:-1] + "x", "/" + path, path.replace("tile", "tiles"), path + ".p/1", path + "\n"):
+    for wrong in (path + "/", path[:-1] + "x", "/" + path, path.replace("tile", "tiles"), path + ".p/0", path + "\n"):
         with pytest.raises(MalformedError):
             parse_path(wrong)
 
