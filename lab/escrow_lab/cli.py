@@ -94,6 +94,16 @@ def escrow(*, quick: bool, as_json_lines: bool) -> None:
     _show("escrow", figures(quick=quick), as_json_lines=as_json_lines)
 
 
+@bench.command()
+@click.option("--quick", is_flag=True, help="Only long enough to see that everything runs.")
+@click.option("--json", "as_json_lines", is_flag=True, help="One object a line.")
+def release(*, quick: bool, as_json_lines: bool) -> None:
+    """From the second lock's signature to plaintext, with real processes."""
+    from escrow_lab.bench.release import figures
+
+    _show("release", figures(quick=quick), as_json_lines=as_json_lines)
+
+
 def _show(name: str, figures: "Iterator[Figure]", *, as_json_lines: bool) -> None:
     from escrow_lab.bench.report import HEADING, as_json, as_row
 

@@ -254,3 +254,15 @@ def test_megolm_hears_what_was_said() -> None:
 def test_open_sessions_are_counted_one_by_one() -> None:
     live, stored = Agreement().talk().memory(50)
     assert stored < live < 8192
+
+
+def test_a_release_is_timed_from_the_second_lock_to_plaintext_and_its_phases_add_up() -> None:
+    ran = CliRunner().invoke(bench, ["release", "--quick", "--json"])
+    assert ran.exit_code == 0, ran.output
+    released, followed = (json.loads(line) for line in ran.output.splitlines())
+    assert released["case"] == "warrant-to-plaintext-10"
+    assert released["also"].keys() == {"ms sealed", "ms produced", "ms released", "ms opened"}
+    assert sum(released["also"].values()) <= 1000 * released["ours"] + 4
+    assert followed["case"] == "follow-2000"
+    assert followed["also"]["warrants"] == 20
+    assert followed["ours"] > followed["limit"] > 0

@@ -79,7 +79,7 @@ async def _generate(home: Home) -> float:
     fleets: list[Fleet] = []
     try:
         for parties in ([*witnesses, *map(Party, home.genesis.custodian_keys)], [Party("log")]):
-            fleets.append(Fleet(home, parties, _nobody_dies, _nobody_dies))
+            fleets.append(Fleet(home, parties, nobody_dies, nobody_dies))
             await fleets[-1].start()
         begun = perf_counter()
         stage = ProcessStage(home, home.folder / "people")
@@ -93,5 +93,6 @@ async def _generate(home: Home) -> float:
             await fleet.stop()
 
 
-def _nobody_dies(party: Party, number: int) -> None:
+def nobody_dies(party: Party, number: int) -> None:
+    """What to do when a part ends in the middle."""
     raise AssertionError(f"{party} ended during a measurement ({number})")

@@ -17,7 +17,7 @@ from typing import Any, Final
 from escrow.crypto.sign import SigningKey
 from escrow.errors import Reason, UnavailableError
 from escrow.ids import Millis, Party
-from escrow.node import Node
+from escrow.node import Node, Transport
 from escrow.roles.agency import Agency
 from escrow.roles.callers import device_party
 from escrow.roles.calls import Call, GetCommittee, GetHead, Reply
@@ -196,7 +196,7 @@ class ProcessStage:
         self._stores.append(store)
         return store
 
-    def _transport(self, origin: str) -> GrpcTransport:
+    def _transport(self, origin: str) -> Transport:
         if origin not in self._transports:
             self._transports[origin] = self._deployment.transport(self._home.issue(Party(origin)))
         return self._transports[origin]
