@@ -5,6 +5,7 @@ A sequence ``x1..xn`` is ``‖ u64be(len(x)) ‖ x``, so that no two different s
 missing bytes and lengths beyond the input, and never allocate what a length merely claims.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from escrow.errors import MalformedError
@@ -41,7 +42,12 @@ def number(data: bytes) -> int:
 
 def join(*fields: bytes) -> bytes:
     """Encode a sequence of byte strings injectively."""
-    parts: list[bytes] = []
+    return join_behind(b"", fields)
+
+
+def join_behind(head: bytes, fields: Iterable[bytes]) -> bytes:
+    """``head``, and then what ``join`` gives of ``fields``."""
+    parts = [head]
     for field in fields:
         length = len(field)
         parts += (_LENGTHS[length] if length < _SHORT else u64(length), field)

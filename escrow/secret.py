@@ -16,7 +16,7 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: bytes) -> None:
-        self._value = bytes(value)
+        self._value = value if type(value) is bytes else bytes(value)
 
     def __repr__(self) -> str:
         return f"Secret(<{len(self._value)} bytes>)"

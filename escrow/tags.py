@@ -8,7 +8,7 @@ import hashlib
 from enum import Enum, unique
 from struct import Struct
 
-from escrow.encoding import join, split
+from escrow.encoding import join, join_behind, split
 from escrow.errors import MalformedError
 
 
@@ -169,12 +169,12 @@ class Tag(Enum):
 
 def T(tag: Tag, *fields: bytes) -> bytes:  # noqa: N802 - the name the specification gives it
     """The injective encoding of a tagged tuple."""
-    return tag.head + join(*fields)
+    return join_behind(tag.head, fields)
 
 
 def digest(tag: Tag, *fields: bytes) -> bytes:
     """SHA-256 of ``T``: 32 bytes."""
-    return hashlib.sha256(tag.head + join(*fields)).digest()
+    return hashlib.sha256(join_behind(tag.head, fields)).digest()
 
 
 def fields(tag: Tag, data: bytes, *widths: int | None, optional: int = 0) -> tuple[bytes, ...]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from escrow.crypto.kdf import hkdf_expand, hkdf_extract, hmac_each, hmac_sha256
+from escrow.crypto.kdf import hkdf_expand, hkdf_extract, hmac_both, hmac_sha256
 from escrow.encoding import u32, u64
 from escrow.secret import Secret
 from escrow.tags import T, Tag
@@ -24,11 +24,12 @@ _PURPOSES: Final = {1: (b"seed",), 2: (b"seed-a", b"seed-c")}
 
 _ONCE = b"\x01"
 """HKDF-Expand to 32 bytes is one HMAC over the info and a counter of 1."""
+_HEDGE_NEXT = T(Tag.HEDGE_NEXT) + _ONCE
 
 
 def use_hedge(hedge: Secret, purpose: bytes) -> tuple[Secret, Secret]:
     """(32 bytes for this use, the next hedge). Store the next one in the step that uses this."""
-    used, following = hmac_each(hedge.expose(), T(Tag.HEDGE_OUT, purpose) + _ONCE, T(Tag.HEDGE_NEXT) + _ONCE)
+    used, following = hmac_both(hedge.expose(), T(Tag.HEDGE_OUT, purpose) + _ONCE, _HEDGE_NEXT)
     return Secret(used), Secret(following)
 
 
@@ -74,7 +75,7 @@ def next_chain_key(chain_key: Secret, label_hash: bytes, index: int) -> Secret:
 def advance(chain_key: Secret, label_hash: bytes, index: int) -> tuple[Secret, Secret]:
     """``next_chain_key`` and ``message_key``, for little more than the price of one."""
     this, following = _named(label_hash)
-    one, other = hmac_each(chain_key.expose(), this + u32(index) + _ONCE, following + u32(index + 1) + _ONCE)
+    one, other = hmac_both(chain_key.expose(), this + u32(index) + _ONCE, following + u32(index + 1) + _ONCE)
     return Secret(other), Secret(one)
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from escrow.crypto.coins import Coins
 from escrow.crypto.dh import DhKey, exchange
-from escrow.crypto.kdf import hkdf_expand, hkdf_extract
+from escrow.crypto.kdf import hkdf
 from escrow.crypto.kem import CIPHERTEXT_SIZE, Kem, MlKemKey
 from escrow.e2ee.bundle import PrekeySecret, Supported, VerifiedBundle, encode_supported, hash_used
 from escrow.e2ee.keys import Identity, IdentityKeys, Purpose, lasting_dh_key, lasting_kem_key
@@ -194,5 +194,5 @@ def _transcript(
 
 def _derive(shared: list[bytes], agreed: tuple[bytes, ...]) -> tuple[Secret, bytes]:
     # The leading bytes keep this input apart from X25519 keys and signatures (PQXDH, section 2.2).
-    prk = hkdf_extract(bytes(32), b"\xff" * 32 + b"".join(shared))
-    return Secret(hkdf_expand(prk, T(Tag.PQXDH_INFO, *agreed), 32)), digest(Tag.SESSION_AD, *agreed)
+    root = hkdf(bytes(32), b"\xff" * 32 + b"".join(shared), T(Tag.PQXDH_INFO, *agreed), 32)
+    return Secret(root), digest(Tag.SESSION_AD, *agreed)

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from escrow.crypto import aead
 from escrow.crypto.dh import DhKey
-from escrow.crypto.kdf import hkdf_expand, hkdf_extract
+from escrow.crypto.kdf import hkdf, hkdf_extract
 from escrow.e2ee.pqxdh import SessionSecret
 from escrow.e2ee.symmetric import MAX_SKIP, MAX_SKIPPED, NONCE_SIZE, SKIPPED_LIFETIME, advance, advance_saying
 from escrow.errors import MalformedError, Reason, RefusedError
@@ -183,7 +183,7 @@ def _turn_to_send(state: RatchetState, coins: bytes) -> RatchetState:
 
 
 def _derive_root(root: Secret, shared: bytes) -> tuple[Secret, Secret]:
-    derived = hkdf_expand(hkdf_extract(root.expose(), shared), _ROOT, 64)
+    derived = hkdf(root.expose(), shared, _ROOT, 64)
     return Secret(derived[:32]), Secret(derived[32:])
 
 

@@ -70,10 +70,10 @@ def open_session(
 def seal(session: Session, plaintext: bytes, ad: bytes, coins: bytes, now: int) -> tuple[Session, bytes]:
     """The next session, and an envelope: 1 ‖ ratchet message, or 2 ‖ u32 size ‖ initial message ‖ ratchet message."""
     session = _without_expired(session, now)
-    link, *others = session.links
+    link = session.links[0]
     ratchet, message = encrypt(link.ratchet, plaintext, _pinned(session.mode, session.lineage, ad), coins)
     envelope = _BEGINS + u32(len(link.initial)) + link.initial + message if link.initial else _GOES_ON + message
-    links = (Link(ratchet, link.initial_hash, link.initial), *others)
+    links = (Link(ratchet, link.initial_hash, link.initial), *session.links[1:])
     return Session(session.peer, session.mode, session.lineage, links, session.forgotten), envelope
 
 

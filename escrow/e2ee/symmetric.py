@@ -7,7 +7,7 @@ with an old chain key says it under another nonce (a synthetic IV as in SIV, Rog
 sender computes). How many keys a chain may skip, and for how long they are kept, holds for both as well.
 """
 
-from escrow.crypto.kdf import hmac_each
+from escrow.crypto.kdf import hmac_both, hmac_each
 
 MAX_SKIP = 1000
 """Message keys that one message may skip; in a ratchet both chains together."""
@@ -21,8 +21,7 @@ NONCE_SIZE = 12
 
 def advance(chain: bytes) -> tuple[bytes, bytes]:
     """The next chain key and the message key, 32 bytes each."""
-    following, key = hmac_each(chain, b"\x02", b"\x01")
-    return following, key
+    return hmac_both(chain, b"\x02", b"\x01")
 
 
 def advance_saying(chain: bytes, coins: bytes, ad: bytes, plaintext: bytes) -> tuple[bytes, bytes, bytes]:
