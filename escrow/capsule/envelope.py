@@ -6,8 +6,9 @@ neither exchange one nor hand one to another device.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Self
+
+from msgspec import Struct
 
 from escrow.encoding import number, u8, u32
 from escrow.errors import MalformedError, Reason, RefusedError
@@ -19,8 +20,7 @@ Envelope = tuple[bytes, int, bytes]
 """(account 32, device u32, envelope)."""
 
 
-@dataclass(frozen=True, slots=True)
-class EnvelopeContent:
+class EnvelopeContent(Struct, frozen=True, gc=False):
     """The plaintext of an envelope. ``seed`` is there iff ``index`` is 0.
 
     ``genesis`` is the conversation's version, with index 0 until the receiving device has written under it.
@@ -32,7 +32,10 @@ class EnvelopeContent:
     index: int
     body_id: bytes
     seed: Secret | None
-    genesis: bytes | None = field(repr=False)  # it holds the conversation secret
+    genesis: bytes | None
+
+    def __repr__(self) -> str:
+        return f"EnvelopeContent({self.body_id.hex()})"  # the conversation's version holds its secret
 
     def encode(self) -> bytes:
         """``T("env", mode u8, label_hash, cap_hash, index u32, body_id, seed 0|32|64, [genesis])``."""
@@ -75,8 +78,7 @@ def env_root(envelopes: Iterable[Envelope]) -> bytes:
     return root_of(_leaves(envelopes)[0])
 
 
-@dataclass(frozen=True, slots=True)
-class EnvelopePath:
+class EnvelopePath(Struct, frozen=True):
     """Proof that an envelope stands under a root: u32 index ‖ u32 size ‖ hashes."""
 
     index: int

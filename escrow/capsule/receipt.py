@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from msgspec import Struct
+
 from escrow.crypto.sign import SigningKey, verify
 from escrow.encoding import number, u32, u64
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
@@ -18,8 +20,7 @@ from escrow.tlog.merkle import leaf_hash, paths_of, root_of, verify_inclusion
 MOST_IN_FRAME = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True, gc=False):
     """``ingest_time`` in ms is one per frame; the conversation tag, sender and epoch are the label's."""
 
     submit_hash: bytes
@@ -50,8 +51,7 @@ class Receipt:
         return cls(submit, tag, account, number(device), number(epoch), number(seq), number(time))
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True, gc=False):
     """What one signature covers: ``count`` receipts under ``root``, to be in the log by ``include_by`` (ms)."""
 
     relay: bytes

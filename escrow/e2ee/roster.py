@@ -6,6 +6,7 @@ accounts as well). What the conversation *is* stands in ``conversation``.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Self
 
 from msgspec import Struct
@@ -21,7 +22,7 @@ from escrow.tlog.merkle import leaf_hash, path_of, root_of, verify_inclusion
 
 def conv_tag(secret: Secret, policy_hash: bytes, epoch: int) -> bytes:
     """32 bytes that name the conversation for one epoch of one policy version, and link to no other epoch."""
-    return hkdf_expand(secret.expose(), T(Tag.CONV_TAG, policy_hash, u64(epoch)), 32)
+    return _tag(secret.expose(), policy_hash, epoch)
 
 
 def member_salts(
@@ -38,12 +39,28 @@ def roster_root(
     secret: Secret, policy_hash: bytes, epoch: int, roster_version: int, members: Iterable[AccountId]
 ) -> bytes:
     """The root that a label carries."""
-    return root_of_salts(member_salts(secret, policy_hash, epoch, roster_version, members))
+    return _root(secret.expose(), policy_hash, epoch, roster_version, tuple(members))
 
 
 def root_of_salts(salts: Mapping[AccountId, bytes]) -> bytes:
     """The same root from registered salts, without the secret."""
     return root_of(_leaves(salts))
+
+
+# Each message of a conversation asks for the same two. Its secret lasts as long as the conversation, and is no key of
+# anything that is written in it.
+
+
+@lru_cache(maxsize=256)
+def _tag(secret: bytes, policy_hash: bytes, epoch: int) -> bytes:
+    return hkdf_expand(secret, T(Tag.CONV_TAG, policy_hash, u64(epoch)), 32)
+
+
+@lru_cache(maxsize=256)
+def _root(
+    secret: bytes, policy_hash: bytes, epoch: int, roster_version: int, members: tuple[AccountId, ...]
+) -> bytes:
+    return root_of_salts(member_salts(Secret(secret), policy_hash, epoch, roster_version, members))
 
 
 class MemberProof(Struct, frozen=True):

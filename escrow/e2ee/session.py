@@ -134,7 +134,7 @@ def _home(session: Session | None, secret: SessionSecret) -> Session:
 
 def _parts(envelope: bytes) -> tuple[bytes, bytes]:
     """The initial message, empty where there is none, and the ratchet message."""
-    if envelope.startswith(_GOES_ON):
+    if envelope[:1] == _GOES_ON:
         return b"", envelope[1:]
     end = 5 + number(envelope[1:5])
     if not envelope.startswith(_BEGINS) or not 5 < end <= len(envelope):

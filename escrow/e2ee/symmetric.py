@@ -7,7 +7,9 @@ with an old chain key says it under another nonce (a synthetic IV as in SIV, Rog
 sender computes). How many keys a chain may skip, and for how long they are kept, holds for both as well.
 """
 
-from escrow.crypto.kdf import hmac_both, hmac_each
+from hashlib import blake2b
+
+from escrow.crypto.kdf import hmac_both
 
 MAX_SKIP = 1000
 """Message keys that one message may skip; in a ratchet both chains together."""
@@ -29,5 +31,5 @@ def advance_saying(chain: bytes, coins: bytes, ad: bytes, plaintext: bytes) -> t
 
     The same nonce comes out only if all four are the same, and then the whole message is.
     """
-    following, key, nonce = hmac_each(chain, b"\x02", b"\x01", b"\x03" + coins + ad + plaintext)
-    return following, key, nonce[:NONCE_SIZE]
+    following, key = hmac_both(chain, b"\x02", b"\x01")
+    return following, key, blake2b(coins + ad + plaintext, digest_size=NONCE_SIZE, key=chain).digest()

@@ -24,9 +24,8 @@ from escrow.warrant.handover_order import HandoverOrder
 
 def proposal_for(genesis: Genesis, period: int) -> CommitteeProposal:
     """The one proposal that the policy in force admits for ``period``."""
-    policy, keys = genesis.policy, genesis.custodian_keys
-    members = tuple(keys[name] for name in policy.custodians)
-    return CommitteeProposal(policy.suite, members, policy.t, policy.hash, period)
+    policy = genesis.policy
+    return _proposal(policy.suite, genesis.committee, policy.t, policy.hash, period)
 
 
 def check_committee_key(genesis: Genesis, period: int, payload: bytes) -> CommitteeKey:
@@ -79,6 +78,11 @@ def context_of(genesis: Genesis, key: CommitteeKey) -> CommitteeContext:
     """What capsules under ``key`` are bound to."""
     policy = genesis.policy
     return _context(policy.suite, policy.n, policy.t, key)
+
+
+@lru_cache(maxsize=256)
+def _proposal(suite: int, members: tuple[bytes, ...], t: int, policy_hash: bytes, period: int) -> CommitteeProposal:
+    return CommitteeProposal(suite, members, t, policy_hash, period)
 
 
 @lru_cache(maxsize=256)

@@ -165,6 +165,11 @@ class Genesis(strict.Document, frozen=True, dict=True):
         """Custodian id -> identity key, in the order of committee indices 1..n."""
         return {custodian.id: custodian.public for custodian in self.custodians}
 
+    @cached_property
+    def committee(self) -> tuple[bytes, ...]:
+        """The identity keys of the custodians that the policy names, in its order."""
+        return tuple(self.custodian_keys[name] for name in self.policy.custodians)
+
     def entitled(self, entry_type: EntryType, submitter: bytes) -> bool:
         """Whether the key ``submitter`` may log entries of this type; the log and every follower ask this.
 

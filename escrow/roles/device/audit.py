@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from escrow.capsule.receipt import Frame, IngestRoot, Receipt, ingest_leaf
+from escrow.capsule.receipt import IngestRoot, Receipt, ingest_leaf
 from escrow.encoding import number, u64
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.ids import Millis
@@ -54,9 +54,8 @@ class Audit:
 
     view: LightView
 
-    def keep(self, draft: Draft, kept: SignedReceipt) -> None:
-        """Remember a receipt, which was verified, until its time is over."""
-        receipt, promised = Receipt.decode(kept.receipt), Frame.decode(kept.frame).include_by
+    def keep(self, draft: Draft, kept: SignedReceipt, receipt: Receipt, promised: int) -> None:
+        """Remember a receipt, which was verified to be this one, until its time (ms) is over."""
         draft.put(_DUE + u64(promised) + receipt.submit_hash, pack(kept))
         if draft.get(_FROM) is None:
             draft.put(_FROM, u64(promised + self.view.genesis.skew_ms))

@@ -187,10 +187,10 @@ class Incoming:
         def show(attempt: Draft, opened: bytes) -> Shown:
             shown = self.reader.show(attempt, item, checked, opened, now)
             kept = SignedReceipt(item.receipt, item.path, item.frame, item.relay_sig)
-            Audit(self.receiver.view).keep(attempt, kept)
+            Audit(self.receiver.view).keep(attempt, kept, checked.receipt, checked.promised)
             return shown
 
-        named, taken = (checked.signed.hash, checked.signed.body_id), checked.receipt.ingest_time
+        named, taken = (checked.receipt.submit_hash, checked.signed.body_id), checked.receipt.ingest_time
         again = checked.header.content_class is ContentClass.RETRY  # what was said again is not asked for once more
         chain = place_of(checked.label) if checked.header.index else b""
         sender, asked_as = checked.sender, b"" if again else named[1]

@@ -9,7 +9,7 @@ from escrow.capsule.schemes import scheme_of
 from escrow.committee.documents import CommitteeKey
 from escrow.crypto.coins import Coins
 from escrow.e2ee.conversation import Conversation
-from escrow.e2ee.roster import conv_tag, member_salts, root_of_salts
+from escrow.e2ee.roster import conv_tag, member_salts, roster_root
 from escrow.encoding import u64
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.ids import Millis
@@ -33,10 +33,10 @@ def terms_of(
     policy = genesis.policy
     epoch, version, members = policy.epoch_of(now), conversation.version, conversation.members
     tag = conv_tag(conversation.secret, policy.hash, epoch)
-    salts = member_salts(conversation.secret, policy.hash, epoch, version, members)
+    place = conversation.secret, policy.hash, epoch, version, members
     if draft.get(route_key(tag, version)) is None:
         draft.put(route_key(tag, version), b"")
-        shown = tuple(RouteMember(account, salt) for account, salt in sorted(salts.items()))
+        shown = tuple(RouteMember(account, salt) for account, salt in sorted(member_salts(*place).items()))
         draft.owe(RELAY, RegisterRoute(tag, policy.hash, epoch, version, shown))
     return Label(
         suite=policy.suite,
@@ -45,7 +45,7 @@ def terms_of(
         committee_key_hash=key.hash,
         conv_tag=tag,
         roster_version=version,
-        roster_root=root_of_salts(salts),
+        roster_root=roster_root(*place),
         sender_account=me.keys.account,
         sender_device=me.keys.device,
         epoch=epoch,

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from escrow.capsule.body import Body
 from escrow.capsule.header import Header
 from escrow.capsule.label import Label
-from escrow.capsule.receipt import Frame
+from escrow.capsule.receipt import Frame, Receipt
 from escrow.crypto.coins import Coins
 from escrow.e2ee.content import is_automatic
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
@@ -109,7 +109,7 @@ def _on_accepted(draft: Draft, genesis: Genesis, item: Submission, result: ItemR
         _close(draft, place, replace(sent, state="accepted"))
         return
     try:
-        frame = _check_receipt(genesis, sent, Label.decode(item.escrow.label or sent.label), result)
+        receipt, frame = _check_receipt(genesis, sent, Label.decode(item.escrow.label or sent.label), result)
     except (MalformedError, RefusedError) as error:
         # The relay has our message and did not sign for it. Its chain is never used again.
         raise_alarm(draft, Reason.RECEIPT_INVALID, culprits_of(Reason.RECEIPT_INVALID), error.detail, now)
@@ -118,15 +118,16 @@ def _on_accepted(draft: Draft, genesis: Genesis, item: Submission, result: ItemR
         return
     accepted = replace(sent, state="accepted", receipt=result.receipt, include_by=frame.include_by, label=b"")
     _close(draft, place, accepted)
-    Audit(LightView(genesis)).keep(draft, SignedReceipt(result.receipt, result.path, result.frame, result.relay_sig))
+    kept = SignedReceipt(result.receipt, result.path, result.frame, result.relay_sig)
+    Audit(LightView(genesis)).keep(draft, kept, receipt, frame.include_by)
 
 
-def _check_receipt(genesis: Genesis, sent: Sent, label: Label, result: ItemResult) -> Frame:
+def _check_receipt(genesis: Genesis, sent: Sent, label: Label, result: ItemResult) -> tuple[Receipt, Frame]:
     receipt, frame = authentic(genesis, result.receipt, result.path, result.frame, result.relay_sig)
     check_names(receipt, label)
     if receipt.submit_hash != sent.submit_hash or not in_time(genesis, receipt, label):
         raise RefusedError(Reason.RECEIPT_INVALID, "another item, or another time")
-    return frame
+    return receipt, frame
 
 
 def _on_refused(draft: Draft, genesis: Genesis, call: Submit, reason: Reason, now: Millis) -> None:

@@ -38,6 +38,8 @@ class Checked:
     header: Header
     signed: SignedContent
     receipt: Receipt
+    promised: int
+    """By when (ms) the receipt is to be in the log."""
     sender: Identity
     sender_name: str
 
@@ -63,7 +65,7 @@ class Receiver:
         if item.envelope or item.env_path:
             EnvelopePath.decode(item.env_path)
         # SPEC RCV-2: what the relay has not signed for is refused.
-        receipt, _ = authentic(self.genesis, item.receipt, item.path, item.frame, item.relay_sig)
+        receipt, frame = authentic(self.genesis, item.receipt, item.path, item.frame, item.relay_sig)
         if receipt.ingest_time > now + self.genesis.skew_ms:
             raise DeferredError(Reason.CLOCK_AHEAD)
         capped = cap_hash(label.suite, item.capsule)
@@ -81,7 +83,7 @@ class Receiver:
         check_names(receipt, label)
         # SPEC RCV-4: what no device of the sender, logged at that time, has signed is refused.
         sender, name = signer(draft, self.view, receipt, signed, item.device_sig, since, now)
-        return Checked(label, body, header, signed, receipt, sender, name)
+        return Checked(label, body, header, signed, receipt, frame.include_by, sender, name)
 
     # -- step 5: the session ----------------------------------------------------------------------
 
