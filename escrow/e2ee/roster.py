@@ -57,9 +57,7 @@ def _tag(secret: bytes, policy_hash: bytes, epoch: int) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _root(
-    secret: bytes, policy_hash: bytes, epoch: int, roster_version: int, members: tuple[AccountId, ...]
-) -> bytes:
+def _root(secret: bytes, policy_hash: bytes, epoch: int, roster_version: int, members: tuple[AccountId, ...]) -> bytes:
     return root_of_salts(member_salts(Secret(secret), policy_hash, epoch, roster_version, members))
 
 

@@ -7,7 +7,6 @@ an ingest root back, which whoever follows the whole log notices. Every question
 asked again only after ``hope_again``.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from msgspec import Struct
@@ -67,8 +66,7 @@ class Dates(Struct, frozen=True):
     by_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class LightView:
+class LightView(Struct, frozen=True):
     """The view under ``view/`` of a role's state. All state lives in the draft that is passed in."""
 
     genesis: Genesis

@@ -9,9 +9,7 @@ state, in the outbox, and delivered by the driver until it is answered: recovery
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from heapq import merge
 from itertools import islice, takewhile
-from operator import itemgetter
 from typing import Protocol, TypeVar
 
 from escrow.encoding import number, u64
@@ -128,13 +126,12 @@ class Draft:
 
     def scan(self, prefix: bytes, *, after: bytes = b"", limit: int = 1 << 30) -> Iterator[tuple[bytes, bytes]]:
         """Like ``Read.scan``, with this step's changes merged in."""
-        mine = {key: self._puts[key] for key in self._changed(prefix, after)}
-        if not mine:
+        changes = [(key, self._puts[key]) for key in reversed(self._changed(prefix, after))]
+        if not changes:
             yield from self._view.scan(prefix, after=after, limit=limit)
             return
         # One by one: whoever wants to see the first of a hundred thousand keys must not wait for the last.
-        stored = ((k, v) for k, v in self._view.scan(prefix, after=after) if k not in mine)
-        merged = merge(sorted(mine.items()), stored, key=itemgetter(0))
+        merged = _merged(changes, self._view.scan(prefix, after=after))
         yield from islice(((k, v) for k, v in merged if v is not None), limit)
 
     def last(self, prefix: bytes) -> tuple[bytes, bytes] | None:
@@ -216,6 +213,17 @@ class Draft:
         """What this step has changed."""
         appends = tuple((stream, record) for stream, records in self._appends.items() for record in records)
         return Writes(dict(self._puts), appends, self._scrub)
+
+
+def _merged(
+    changes: list[tuple[bytes, bytes | None]], stored: Iterator[tuple[bytes, bytes]]
+) -> Iterator[tuple[bytes, bytes | None]]:
+    """What is ``stored``, ascending, with the ``changes``, which are given from the last one on."""
+    for key, value in stored:
+        while changes and changes[-1][0] < key:
+            yield changes.pop()
+        yield changes.pop() if changes and changes[-1][0] == key else (key, value)
+    yield from reversed(changes)
 
 
 def outbox(view: Read | Draft) -> list[Todo]:

@@ -10,7 +10,6 @@ between that the relay would rather have forgotten, is checked by those who foll
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from msgspec import Struct
 
@@ -48,8 +47,7 @@ class SignedReceipt(Struct, frozen=True):
     relay_sig: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
+class Audit(Struct, frozen=True):
     """The receipts under ``audit/`` of a device's state."""
 
     view: LightView

@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from escrow.capsule.body import Body
@@ -36,8 +36,7 @@ PAGE = 64
 MOST_NUMBER = 1 << 63
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(Struct, frozen=True):
     """A delivery whose sender is known, or that has not come whole.
 
     ``name`` (32 bytes) is what a repetition of it has in common with it, ``asked_as`` (32 bytes) what its sender knows
@@ -55,8 +54,7 @@ class Letter:
     chain: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(Struct, frozen=True):
     """The receiving half of a device. ``receipts``: whether it tells senders of what it has shown."""
 
     receiver: Receiver

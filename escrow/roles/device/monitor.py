@@ -5,8 +5,6 @@ a list is of no use before it stands in the log. So a device reads all entries, 
 whose head it believes what it is told about others, and counts the lists of its own account. Nothing is read twice.
 """
 
-from dataclasses import dataclass
-
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -89,8 +87,7 @@ def on_logged(draft: Draft, list_hash: bytes, index: int, now: Millis) -> None:
         draft.put(_WATCH, pack(Progress(time_ms=now)))
 
 
-@dataclass(frozen=True, slots=True)
-class Monitor:
+class Monitor(Struct, frozen=True):
     """Reads the log for this device. All state lives in the draft that is passed in."""
 
     view: LightView

@@ -1,6 +1,6 @@
 """Reading what was written without escrow. Only the session, or the sender key told in it, proves who wrote it."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from escrow.e2ee.content import decode_content
 from escrow.e2ee.keys import Identity
@@ -17,8 +17,7 @@ from escrow.roles.machine import Draft
 from escrow.warrant.policy import PAIR
 
 
-@dataclass(frozen=True, slots=True)
-class PlainReader:
+class PlainReader(Struct, frozen=True):
     """Reads for one device what ``sender``, called ``name``, has written."""
 
     view: LightView

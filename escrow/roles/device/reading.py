@@ -4,7 +4,7 @@ Nothing is consumed by an item that is refused. A chain is pinned by its first m
 a group, because the pinned chain and the device's signature say whose it is.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from escrow.capsule.chain import first_chain_key
 from escrow.capsule.envelope import EnvelopeContent
@@ -32,8 +32,7 @@ from escrow.warrant.genesis import Genesis
 from escrow.warrant.policy import PAIR
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a message belongs: a conversation, the version it was written under, and the chain that its key is of."""
 
     held: Held
@@ -41,8 +40,7 @@ class Place:
     chain: ReceivingChain
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """Reads what ``Receiver`` has checked and opened."""
 
     genesis: Genesis

@@ -4,7 +4,7 @@ A refusal has a reason; whom it names stands in ``blame``. What merely has not a
 moves on as soon as an envelope authenticates; all that comes after is in ``reading``.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from escrow.capsule.body import Body, body_id
 from escrow.capsule.envelope import EnvelopePath, env_root, verify_env_path
@@ -29,8 +29,7 @@ from escrow.warrant.genesis import Genesis
 NO_ENVELOPES = env_root(())
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """An escrowed delivery whose public parts agree with each other, with the relay's receipt and with a signature."""
 
     label: Label
@@ -44,8 +43,7 @@ class Checked:
     sender_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Receiver:
+class Receiver(Struct, frozen=True):
     """Checks deliveries. ``unseal`` is apart because the ratchet's step outlives a later refusal."""
 
     genesis: Genesis

@@ -7,8 +7,8 @@ being late with a new chain. So no key is ever used for two contents.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from escrow.capsule.body import body_id, seal_body
@@ -44,8 +44,7 @@ from escrow.warrant.genesis import Genesis
 from escrow.warrant.policy import PAIR
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(Struct, frozen=True):
     """A message on its way: who is concerned, this device excepted, who of them gets it, and what there is for it."""
 
     message: Queued
@@ -58,8 +57,7 @@ class Letter:
     coins: Coins
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(Struct, frozen=True):
     """Turns queued messages into submissions, one by one, as far as what they need is known."""
 
     genesis: Genesis
