@@ -3,8 +3,8 @@
 ``info`` is the caller's: a tagged tuple, always.
 
 HMAC is spelled out as two hashes: the one-call forms of the libraries set up so much that they take longer, and every
-message needs five. ``tests/core/crypto/test_symmetric.py`` compares it with theirs. Only a whole HKDF at once is quicker
-as the one call that ``cryptography`` has for it.
+message needs four. ``tests/core/crypto/test_symmetric.py`` compares it with theirs. Only a whole HKDF is quicker in one
+call of ``cryptography``.
 """
 
 from hashlib import sha256

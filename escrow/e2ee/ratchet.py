@@ -148,18 +148,7 @@ def _key_for(state: RatchetState, remote: bytes, previous: int, number: int, now
 def _next(state: RatchetState, chain: Secret) -> tuple[RatchetState, bytes]:
     """The same for the message that is next in the receiving ``chain``."""
     following, key = advance(chain.expose())
-    return RatchetState(
-        state.ad,
-        state.root,
-        state.own,
-        state.remote,
-        state.sending,
-        state.sent,
-        state.previous,
-        Secret(following),
-        state.received + 1,
-        state.skipped,
-    ), key
+    return _received(state, Secret(following), state.received + 1, state.skipped), key
 
 
 def _skip(state: RatchetState, count: int, now: int) -> RatchetState:

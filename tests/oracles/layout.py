@@ -4,7 +4,6 @@ Integers are big-endian. A tagged tuple is its name and its fields, each behind 
 """
 
 import hashlib
-import hmac
 import struct
 
 HEADER = struct.Struct(">32sII")
@@ -30,7 +29,7 @@ def untagged(use: str, data: bytes) -> list[bytes]:
 
 def nonce(chain: bytes, coins: bytes, ad: bytes, text: bytes) -> bytes:
     """What a sender with this chain key uses for these words."""
-    return hmac.digest(chain, b"\x03" + coins + ad + text, "sha256")[:NONCE]
+    return hashlib.blake2b(coins + ad + text, key=chain, digest_size=NONCE).digest()
 
 
 def pinned(mode: int, lineage: bytes, ad: bytes) -> bytes:

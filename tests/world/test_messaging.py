@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -264,7 +263,7 @@ def _forge(at: Phones, item: EscrowDelivery, seed: Secret) -> EscrowDelivery:
     header = Header(named, capped, 0, bytes(16), ContentClass.CONTENT)
     body = seal_body(message_key(seed, named, 0), header, encode_content(Text("I confess")))
     signed = SignedContent(named, capped, 0, body_id(body), item.env_root)
-    receipt = replace(Receipt.decode(item.receipt), submit_hash=signed.hash).encode()
+    receipt = msgspec.structs.replace(Receipt.decode(item.receipt), submit_hash=signed.hash).encode()
     due = at.world.now + at.world.genesis.mmd_ms
     frame, signature, (path,) = sign_frame([receipt], at.relay_key, due)
     return msgspec.structs.replace(item, body=body, receipt=receipt, path=path, frame=frame, relay_sig=signature)

@@ -57,23 +57,31 @@ def _group() -> Contest:
     text = bytes(256)
     group = Group()
     limit = floor.both(floor.message(256), floor.sign, floor.check)
+    floors = {"signature": floor.both(floor.sign, floor.check)}
     if not peers.installed("vodozemac"):
-        return Contest(lambda: group.one_way(text), limit, missing=["megolm"])
+        return Contest(lambda: group.one_way(text), limit, missing=["megolm"], floors=floors)
     megolm = peers.Megolm()
-    return Contest(lambda: group.one_way(text), limit, {"megolm": lambda: megolm.one_way(text)})
+    return Contest(lambda: group.one_way(text), limit, {"megolm": lambda: megolm.one_way(text)}, floors=floors)
 
 
 def _escrowed_chain() -> Contest:
     text = bytes(256)
     chain, talk = Chain(), Agreement().talk()
-    return Contest(lambda: chain.one_way(text), floor.message(256), {"escrow-off": lambda: talk.one_way(text)})
+    off = {"escrow-off": lambda: talk.one_way(text)}
+    return Contest(lambda: chain.one_way(text), floor.message(256), off, floors={"every call": _EPOCH})
 
 
 def _escrowed_group() -> Contest:
     text = bytes(256)
     chain, group = Chain(), Group()
     limit = floor.both(floor.message(256), floor.sign, floor.check)
-    return Contest(lambda: chain.signed_one_way(text), limit, {"escrow-off": lambda: group.one_way(text)})
+    off = {"escrow-off": lambda: group.one_way(text)}
+    floors = {"every call": floor.both(_EPOCH, floor.sign, floor.check)}
+    return Contest(lambda: chain.signed_one_way(text), limit, off, floors=floors)
+
+
+_EPOCH: Final = floor.symmetric(aeads=2, hmacs=10, hashes=4, wide_hashes=0)
+"""On each side two steps of the chain and three for the keys of a body, its AEAD, the hashes of header and body."""
 
 
 @cache
@@ -85,14 +93,21 @@ def _escrowed_send() -> Contest:
     off = _deployment().sending(PLAIN, 256)
     # The capsule, the sender's own check of it, and the device's signature.
     limit = floor.both(off, floor.multiplications(3, 6), floor.sign)
-    return Contest(_deployment().sending(ESCROW, 256), limit, {"escrow-off": off})
+    # The check subtracts; the capsule hashes four times to scalars and a mask, its check once; the hedge is used twice.
+    calls = floor.symmetric(aeads=1, hmacs=10, hashes=8, wide_hashes=5)
+    floors = {"every call": floor.both(limit, floor.multiplications(0, 0, adds=2), calls)}
+    ours = _deployment().sending(ESCROW, 256)
+    return Contest(ours, limit, {"escrow-off": off}, floors=floors, beyond="escrow-off")
 
 
 def _escrowed_receive() -> Contest:
     off = _deployment().receiving(PLAIN, 256)
     # The capsule made again, the signatures of the sender's device and of the relay's receipt.
     limit = floor.both(off, floor.multiplications(2, 3), floor.check, floor.check)
-    return Contest(_deployment().receiving(ESCROW, 256), limit, {"escrow-off": off})
+    calls = floor.symmetric(aeads=1, hmacs=4, hashes=9, wide_hashes=4)
+    floors = {"every call": floor.both(limit, calls)}
+    ours = _deployment().receiving(ESCROW, 256)
+    return Contest(ours, limit, {"escrow-off": off}, floors=floors, beyond="escrow-off")
 
 
 CASES: Final[dict[str, Callable[[], Contest]]] = {

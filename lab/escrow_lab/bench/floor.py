@@ -7,6 +7,8 @@ libsodium. Ours may come below its share of a limit where it found a cheaper way
 import hashlib
 import hmac
 from collections.abc import Callable
+from hashlib import sha256, sha512
+from os import urandom
 
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM1024PrivateKey, MLKEM1024PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -55,8 +57,8 @@ def message(size: int) -> Step:
 
 
 def turn() -> None:
-    """A new X25519 key, an exchange and a root step on each side."""
-    DhKey.from_seed(_KEY)
+    """A new X25519 key, which nobody makes without entropy, an exchange and a root step on each side."""
+    DhKey.from_seed(urandom(32))
     for _ in range(2):
         exchange(_KEY, _PEER)
         HKDF(_SHA256, 64, _KEY, b"root").derive(_KEY)
@@ -76,7 +78,7 @@ def agreement(signed: tuple[bytes, ...]) -> Step:
     def run() -> None:
         for part, signature in zip(signed, signatures, strict=True):
             verify(_SIGNER.public, part, signature)
-        DhKey.from_seed(_KEY)
+        DhKey.from_seed(urandom(32))
         for _ in range(8):
             exchange(_KEY, _PEER)
         MLKEM1024PublicKey.from_public_bytes(public).encapsulate()
@@ -153,5 +155,25 @@ def opens(count: int) -> Step:
         for _ in range(count):
             opened = XWingKey.from_seed(_KEY).decapsulate(ciphertext)
             ChaCha20Poly1305(opened).decrypt(_NONCE, sealed, _AD)
+
+    return run
+
+
+def symmetric(*, aeads: int, hmacs: int, hashes: int, wide_hashes: int) -> Step:
+    """What else escrow's layouts fix: AEADs of a body, HMACs as two hashes, SHA-256, and SHA-512 to scalars.
+
+    Each is over about as many bytes as there.
+    """
+    plaintext, padded, capped, stated = bytes(256), bytes(130), bytes(384), bytes(600)
+
+    def run() -> None:
+        for _ in range(aeads):
+            ChaCha20Poly1305(_KEY).encrypt(_NONCE, plaintext, _AD)
+        for _ in range(2 * hmacs):
+            sha256(padded).digest()
+        for _ in range(hashes):
+            sha256(capped).digest()
+        for _ in range(wide_hashes):
+            sha512(stated).digest()
 
     return run

@@ -46,13 +46,18 @@ LONG: Final = Effort(9, 2, 4_000_000, 2)
 
 @dataclass(frozen=True)
 class Contest:
-    """One case, ready to run. A step does the work of ``per`` messages. ``missing`` peers are not installed."""
+    """One case, ready to run. A step does the work of ``per`` messages. ``missing`` peers are not installed.
+
+    ``floors`` are other bounds than the limit, by name. ``beyond`` names the peer that ours and the limit both contain.
+    """
 
     ours: Step
     limit: Step
     peers: Mapping[str, Contestant] = field(default_factory=dict)
     missing: Iterable[str] = ()
     per: int = 1
+    floors: Mapping[str, Step] = field(default_factory=dict)
+    beyond: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,11 +74,13 @@ class Figure:
     spread: float
     also: Mapping[str, int] = field(default_factory=dict)
     """What else was counted, by name."""
+    floors: Mapping[str, float] = field(default_factory=dict)
+    beyond: str = ""
 
 
 def contend(case: str, contest: Contest, effort: Effort) -> Figure:
     """Run a contest; µs per message."""
-    runners: dict[str, Contestant] = {"ours": contest.ours, "limit": contest.limit, **contest.peers}
+    runners: dict[str, Contestant] = {"ours": contest.ours, "limit": contest.limit, **contest.peers, **contest.floors}
     counts = {name: _calibrated(step, effort) for name, step in runners.items()}
     values: dict[str, list[float]] = {name: [] for name in runners}
     for _ in range(effort.rounds):
@@ -84,10 +91,12 @@ def contend(case: str, contest: Contest, effort: Effort) -> Figure:
         for name, taken in spent.items():
             values[name].append(taken / (counts[name] * effort.slices * contest.per) / 1000)
     middle = {name: median(each) for name, each in values.items()}
-    ours, limit = middle.pop("ours"), middle.pop("limit")
+    ours, limit = middle["ours"], middle["limit"]
+    peers, floors = ({name: middle[name] for name in these} for these in (contest.peers, contest.floors))
     lower, _, upper = quantiles(values["ours"], n=4)
-    missing = tuple(contest.missing)
-    return Figure(case, "us", ours, limit, middle, missing, effort.rounds, (upper - lower) / ours)
+    missing, spread = tuple(contest.missing), (upper - lower) / ours
+    measured = case, "us", ours, limit, peers, missing, effort.rounds, spread
+    return Figure(*measured, floors=floors, beyond=contest.beyond)
 
 
 def _time(step: Contestant, count: int) -> int:

@@ -1,13 +1,13 @@
 """Labels, headers, envelopes, submissions, receipts: their exact sizes, one encoding each, and what they prove."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from escrow.capsule.envelope import EnvelopeContent, env_path, env_root, verify_env_path
 from escrow.capsule.header import ContentClass, Header, cap_hash
