@@ -53,6 +53,13 @@ DECLARED_ESCROW = [
     "pq-unwrap-3",
     "pq-capsule-5",
 ]
+FLOORS = {
+    "group-32": ["signature"],
+    "escrow-epoch-oneway-256": ["every call"],
+    "escrow-epoch-group-32": ["every call"],
+    "escrow-message-send": ["every call"],
+    "escrow-message-receive": ["every call"],
+}
 INSTALLED = {
     "vodozemac": pytest.mark.skipif(not peers.installed("vodozemac"), reason="extra bench"),
     "doubleratchet": pytest.mark.skipif(not peers.installed("doubleratchet"), reason="extra bench"),
@@ -65,8 +72,12 @@ def test_a_quick_run_measures_every_declared_case_and_says_so_in_json() -> None:
     assert ran.exit_code == 0, ran.output
     rows = [json.loads(line) for line in ran.output.splitlines()]
     assert [row["case"] for row in rows] == DECLARED
+    assert {row["case"]: sorted(row["floors"]) for row in rows if "floors" in row} == FLOORS
+    assert {row["case"] for row in rows if "ratio_beyond" in row} == {"escrow-message-send", "escrow-message-receive"}
     for row in rows:
-        missing = row.pop("missing", [])
+        missing, floors = row.pop("missing", []), row.pop("floors", {})
+        assert row.pop("floors_to_peers", {}).keys() == floors.keys()
+        assert row.pop("ratio_beyond", {"ours": 0.0, **floors}).keys() == {"ours", *floors}
         assert {name: type(value) for name, value in row.items()} == FIELDS
         assert row["bench"] == "e2ee"
         assert row["ours"] > 0
@@ -232,6 +243,15 @@ def test_a_row_of_json_rounds_and_divides() -> None:
         "rounds": 9,
         "spread": 0.06,
     }
+
+
+def test_what_is_inside_ours_and_the_limit_counts_on_neither_side() -> None:
+    figure = Figure("send", "us", 300.0, 200.0, {"off": 100.0}, (), 9, 0.0, floors={"calls": 220.0}, beyond="off")
+    row = json.loads(as_json("e2ee", figure))
+    assert row["ratio_beyond"] == {"ours": 2.0, "calls": 1.2}
+    assert row["floors"] == {"calls": 220.0}
+    assert row["floors_to_peers"] == {"calls": {"off": 2.2}}
+    assert as_row(figure).endswith("floor: calls 220.0 (2.20), beyond off: 2.00 (ours), beyond off: 1.20 (calls)")
 
 
 def test_what_is_measured_hears_what_was_said() -> None:
