@@ -12,6 +12,7 @@ import click
 from escrow.cli import printable
 from escrow_client.devices import devices, link
 from escrow_client.exporting import MODES, export
+from escrow_client.locking import lock_profile
 from escrow_client.options import FOLDER, home_option, json_option, key_options, lab_option, profile_option, run
 from escrow_client.output import Output, file_facts, moment, progress_bar, warn_of_key_beside
 
@@ -41,6 +42,7 @@ def chat() -> None:
 chat.add_command(link)
 chat.add_command(devices)
 chat.add_command(export)
+chat.add_command(lock_profile)
 
 
 @chat.command()

@@ -46,16 +46,17 @@ class Keys:
         if kind is LockKind.PASSPHRASE:
             return Lock.passphrase(self.passphrase or _asked())
         if kind is LockKind.KEY_FILE:
-            return Lock.key_file(_read_key(self._key_path(folder)))
+            return Lock.key_file(_read_key(self.path_in(folder)))
         if not self.make:
             raise RefusedError(Reason.NOT_FOUND, f"{folder} is not registered yet")
         if self.passphrase is not None:
             return Lock.passphrase(self.passphrase)
         if self.ask:
             return Lock.passphrase(_chosen())
-        return Lock.key_file(_new_key(self._key_path(folder)))
+        return Lock.key_file(_new_key(self.path_in(folder)))
 
-    def _key_path(self, folder: Path) -> Path:
+    def path_in(self, folder: Path) -> Path:
+        """Where the key file of the profile in ``folder`` lies, if a key file opens it."""
         return self.key_file or folder / BESIDE
 
 

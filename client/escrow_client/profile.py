@@ -12,7 +12,9 @@ from typing import Final, Literal, Self
 
 from escrow.errors import IntegrityError, Reason, RefusedError
 from escrow.rpc.files import write
+from escrow.store.keyring import Lock, LockKind, relock, unlock
 from escrow.store.sealed import SealedStore
+from escrow.store.sqlite import SqliteStore
 from escrow.warrant import strict
 from escrow.warrant.genesis import Genesis
 from escrow_client.deployment import Deployment
@@ -20,6 +22,7 @@ from escrow_client.keys import BESIDE, Keys
 
 Kind = Literal["chat", "agency"]
 
+_FILE: Final = LockKind.KEY_FILE
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
@@ -92,9 +95,36 @@ class Profile:
         """
         # The certificate is issued for an account, and that is in the store before: where there is one, there was both.
         new = not self.identity.exists()
-        if not new and not (self.store.exists() and self.store.stat().st_size):
-            raise IntegrityError(Reason.STORE_CORRUPT, f"{self.store.name} is empty or gone")
+        if not new:
+            self._check_there()
         return await deployment.store(self.store, keys, new=new)
+
+    async def relock(self, keys: Keys, following: Keys) -> LockKind:
+        """Let ``following`` open the store from now on, which ``keys`` open; return what kind of lock that is.
+
+        A key file beside the store that opened it, and does not any more, is removed. Raises as ``open_store``, and
+        ``NOT_FOUND`` for a profile that has no store yet; then everything is as it was.
+        """
+        if not self.identity.exists():
+            raise RefusedError(Reason.NOT_FOUND, f"{self.folder} is not registered yet")
+        self._check_there()
+        kinds: list[LockKind | None] = []
+
+        def choose(kind: LockKind | None) -> Lock:
+            kinds.append(kind)
+            return keys.lock(self.folder, kind)
+
+        store = SqliteStore(self.store)
+        try:
+            key = await unlock(store, choose, name=self.store.name, new=False)
+            lock = following.lock(self.folder, None)
+            await relock(store, key, lock)
+        finally:
+            await store.close()
+        beside, opens = keys.path_in(self.folder), following.path_in(self.folder) if lock.kind is _FILE else None
+        if kinds == [_FILE] and beside == self.folder / BESIDE and beside != opens:
+            beside.unlink(missing_ok=True)
+        return lock.kind
 
     @property
     def store(self) -> Path:
@@ -123,6 +153,10 @@ class Profile:
     def mark_read(self, following: int) -> None:
         """Remember that everything before number ``following`` was shown."""
         write(self.folder / "read", f"{following}\n".encode())
+
+    def _check_there(self) -> None:
+        if not (self.store.exists() and self.store.stat().st_size):
+            raise IntegrityError(Reason.STORE_CORRUPT, f"{self.store.name} is empty or gone")
 
     def _create(self) -> None:
         document = _Document(

@@ -12,6 +12,7 @@ import click
 
 from escrow.cli import printable
 from escrow_client.desk_commands import desk_option, opened, print_filed, silence
+from escrow_client.locking import lock_desk
 from escrow_client.official_commands import at_the_desk, person_option, warrant_argument
 from escrow_client.options import (
     FOLDER,
@@ -49,6 +50,9 @@ confirm_option = click.option(
 @click.group()
 def warrant() -> None:
     """Apply for a warrant, issue and approve it, execute it. Research only."""
+
+
+warrant.add_command(lock_desk)
 
 
 @warrant.command()

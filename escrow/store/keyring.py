@@ -165,10 +165,11 @@ async def unlock(store: Store, choose: Callable[[LockKind | None], Lock], *, nam
 async def relock(store: Store, key: Secret, lock: Lock) -> None:
     """From now on ``lock`` opens ``store``, whose data key is ``key``, and the lock before it does not.
 
-    Whoever kept a copy of the old record still opens it with the old lock: the data key stays what it was.
+    Whoever kept a copy of the old record still opens it with the old lock: the data key stays what it was. The store
+    itself keeps none, not even in its journal.
     """
     record = (await asyncio.to_thread(Keyring.make, key, lock)).encode()
-    await store.commit(lambda _: (Writes({PLACE: record}), None))
+    await store.commit(lambda _: (Writes({PLACE: record}, scrub=True), None))
 
 
 def _is_blank(view: Read) -> bool:

@@ -4,10 +4,12 @@ import asyncio
 import io
 import os
 import pty
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -18,7 +20,7 @@ from escrow.roles.agency.state import load_case
 from escrow.roles.device.state import load_me
 from escrow.rpc.files import write_new_secret
 from escrow.secret import Secret
-from escrow.store.keyring import LockKind
+from escrow.store.keyring import PLACE, Keyring, LockKind
 from escrow.tags import T, Tag
 from escrow_client.api import Deployment, Investigator, Keys, Messenger, Profile
 from escrow_client.keys import BESIDE
@@ -204,6 +206,74 @@ def test_on_a_terminal_the_passphrase_is_asked_for_and_not_shown(
     assert PASSPHRASE not in seen + again
     no_terminal = newcomer.chat("status")
     assert no_terminal.code == Kind.REFUSED
+
+
+def test_another_passphrase_or_key_file_opens_a_profile_and_what_did_before_does_not(
+    newcomer: User, tmp_path: Path
+) -> None:
+    assert newcomer.register().code == 0
+    file, other, stick = tmp_path / "passphrase", tmp_path / "other", tmp_path / "stick"
+    file.write_text(PASSPHRASE)
+    other.write_text(PASSPHRASE + "!")
+    old_key, account = (newcomer.folder / BESIDE).read_bytes(), newcomer.chat("status", "--json").rows[0]["account"]
+    for opens, following, kind in (
+        ((), ("--new-passphrase-file", file), "passphrase"),
+        (("--passphrase-file", file), ("--new-passphrase-file", other), "passphrase"),
+        (("--passphrase-file", other), ("--new-key-file", stick), "key file"),
+    ):
+        changed = newcomer.chat("lock", *opens, *following, "--json")
+        assert changed.code == 0, changed.err
+        assert changed.only("locked")[0]["kind"] == kind
+        assert "still opens with what opened it then" in changed.err
+        refused = newcomer.chat("status", *opens)
+        assert refused.code == Kind.REFUSED
+        assert "reason: STORE_LOCKED" in refused.err
+        assert not (newcomer.folder / BESIDE).exists()
+    assert newcomer.chat("status", "--key-file", stick, "--json").rows[0]["account"] == account
+    # And back: a key file beside the store is made anew, and is not the one that was there before.
+    assert newcomer.chat("lock", "--key-file", stick, "--new-key-file", newcomer.folder / BESIDE).code == 0
+    assert newcomer.chat("status").code == 0
+    assert (newcomer.folder / BESIDE).read_bytes() != old_key
+    assert newcomer.chat("lock", "--new-key-file", newcomer.folder / BESIDE).code == 0
+    assert newcomer.chat("status").code == 0
+
+
+def test_the_old_keyring_is_gone_from_every_file_of_a_profile(newcomer: User, tmp_path: Path) -> None:
+    assert newcomer.register().code == 0
+
+    def wrapped() -> bytes:
+        with closing(sqlite3.connect(newcomer.folder / "store.db")) as database:
+            (record,) = database.execute("SELECT value FROM kv WHERE key = ?", (PLACE,)).fetchone()
+        return Keyring.decode(record).wrapped
+
+    before = wrapped()
+    assert any(before in data for data in files_in(newcomer.folder).values())
+    assert newcomer.chat("lock", "--new-key-file", tmp_path / "stick").code == 0
+    assert wrapped() != before
+    assert not any(before in data for data in files_in(newcomer.folder).values())
+
+
+def test_what_does_not_open_a_profile_changes_nothing_about_what_does(newcomer: User, tmp_path: Path) -> None:
+    file = tmp_path / "passphrase"
+    file.write_text(PASSPHRASE)
+    assert newcomer.chat("lock", "--new-passphrase-file", file).code == Kind.NOT_FOUND
+    assert newcomer.register().code == 0
+    write_new_secret(tmp_path / "another", Secret(bytes(32)))
+    before = files_in(newcomer.folder)
+    for arguments, code in (
+        (("--key-file", tmp_path / "another", "--new-passphrase-file", file), Kind.REFUSED),
+        (("--new-passphrase",), Kind.USAGE),
+        ((), Kind.USAGE),
+        (("--new-passphrase-file", file, "--new-key-file", tmp_path / "stick"), Kind.USAGE),
+        (("--new-key-file", tmp_path), Kind.USAGE),
+    ):
+        assert newcomer.chat("lock", *arguments).code == code
+    assert files_in(newcomer.folder) == before
+    assert not (tmp_path / "stick").exists()
+    assert newcomer.chat("status").code == 0
+    (newcomer.folder / "store.db").unlink()
+    assert newcomer.chat("lock", "--new-passphrase-file", file).code == Kind.INTEGRITY
+    assert not (newcomer.folder / "store.db").exists()
 
 
 def test_a_passphrase_is_never_a_word_of_a_command(newcomer: User, doublelock: Command, deployment: Deployed) -> None:
