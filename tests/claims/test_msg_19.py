@@ -2,6 +2,8 @@
 
 import asyncio
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import assume, given
@@ -11,9 +13,10 @@ from escrow.errors import EscrowError, IntegrityError
 from escrow.roles.device.state import ESCROW, PLAIN
 from escrow.roles.machine import Read, Writes
 from escrow.secret import Secret
-from escrow.store.keyring import PLACE, Cost, Lock, unlock
+from escrow.store.keyring import PLACE, Cost, Keyring, Lock, relock, unlock
 from escrow.store.memory import MemoryStore
 from escrow.store.sealed import VALUES, SealedStore
+from escrow.store.sqlite import SqliteStore
 from tests.claims.measures import Census, effort
 from tests.core.roles.phones import friends
 
@@ -97,6 +100,31 @@ def test_only_what_it_was_made_with_opens_it(census: Census, lock: Lock, other: 
         opened(disk, other)
     assert disk.snapshot() == before
     census("refused")
+
+
+@effort(0.1)
+@given(locks, locks)
+def test_what_opened_it_before_is_nowhere_on_the_disk(census: Census, before: Lock, after: Lock) -> None:
+    assume((before.kind, before.secret.expose()) != (after.kind, after.secret.expose()))
+
+    async def story(path: Path) -> tuple[bytes, dict[Path, bytes]]:
+        """The old record, and all files beside the store while it is open."""
+        store = SqliteStore(path)
+        try:
+            key = await unlock(store, lambda _: before, name="disk", new=True)
+            old = await store.read(lambda view: Keyring.decode(view.get(PLACE) or b"").wrapped)
+            await relock(store, key, after)
+            assert (await unlock(store, lambda _: after, name="disk", new=False)) == key
+            with pytest.raises(EscrowError):
+                await unlock(store, lambda _: before, name="disk", new=False)
+            return old, {file: file.read_bytes() for file in path.parent.iterdir()}
+        finally:
+            await store.close()
+
+    with TemporaryDirectory() as folder:
+        old, files = asyncio.run(story(Path(folder) / "store.db"))
+    assert not windows(old) & windows(*files.values())
+    census("relocked")
 
 
 @given(locks, st.data())

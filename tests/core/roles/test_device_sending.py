@@ -347,7 +347,7 @@ RECEIPT_LIES: dict[str, Callable[[Phones, ItemResult], ItemResult]] = {
 
 def signed(at: Phones, one: ItemResult, late: int = 0, **changes: Any) -> ItemResult:
     """A receipt that the relay did sign, about something else."""
-    receipt = replace(Receipt.decode(one.receipt), **changes)
+    receipt = msgspec.structs.replace(Receipt.decode(one.receipt), **changes)
     due = receipt.ingest_time + at.world.genesis.mmd_ms + late
     frame, signature, (path,) = sign_frame([receipt.encode()], at.relay_key, due)
     return ItemResult("", receipt.encode(), path, frame, signature)
