@@ -52,9 +52,6 @@ def warrant() -> None:
     """Apply for a warrant, issue and approve it, execute it. Research only."""
 
 
-warrant.add_command(lock_desk)
-
-
 @warrant.command()
 @home_option
 @desk_option
@@ -258,5 +255,6 @@ async def _show(desk: Path, keys: "Keys", warrant_id: bytes, out: Output) -> Non
             raise refusal
 
 
+warrant.add_command(lock_desk)
 add_orders(warrant)
 add_successors(warrant)
