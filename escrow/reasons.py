@@ -188,7 +188,12 @@ class Reason(Enum):
     PRECEDENCE = Kind.REFUSED, "The item was logged after the first attempt to open it.", _REPORT
     QUOTA_WARRANT = Kind.REFUSED, "The warrant's quota is used up.", _ASK
     QUOTA_URGENT = Kind.REFUSED, "The warrant opens no more before its second lock.", _ASK
+    QUOTA_AGENCY = Kind.REFUSED, "The agency's daily cap at the custodian is reached.", "Wait until tomorrow."
+    QUOTA_AUTHORITY = Kind.REFUSED, "The authority's daily cap at the custodian is reached.", "Wait until tomorrow."
+    QUOTA_TARGET = Kind.REFUSED, "The target's daily cap at the custodian is reached.", "Wait until tomorrow."
     QUOTA_GLOBAL = Kind.REFUSED, "The daily cap of the custodian is reached.", "Wait until tomorrow."
+    OPERATOR_PENDING = Kind.UNAVAILABLE, "The custodian's operators have not decided yet.", "Repeat the same request later."
+    OPERATOR_REFUSED = Kind.REFUSED, "The custodian's operators refuse this request.", "Ask the custodian's operators; other custodians may release."
     INTENT_PENDING = Kind.UNAVAILABLE, "The intent is not yet in the log under a quorum.", "Repeat the same request."
     SELF_TEST_FAILED = Kind.UNEXPECTED, "A cryptographic self-test failed at start.", "Do not use this installation."
     INTERNAL_DENY = Kind.REFUSED, "The custodian failed and therefore denies.", "Its operator finds the cause in its log."

@@ -148,6 +148,7 @@ class Tag(Enum):
     NOTICE_DELIVERED = "notice-delivered"
     ERROR_REPORT = "error-report"
     ERROR_DETAIL = "error-detail"
+    OPERATOR = "operator"
     ITEM = "item"
     ITEM_SALT = "item-salt"
     RELEASE_ITEM = "release-item"

@@ -479,6 +479,38 @@ class DeliverOrder(Call, frozen=True):
     order: bytes
 
 
+class JudgeRelease(Call, frozen=True):
+    """One operator's word on a request that waits at their custodian, under their key (``warrant.operators``)."""
+
+    answer = Done
+    request_hash: bytes
+    person: str
+    allow: bool
+    signature: bytes
+
+
+class WaitingRequest(Struct, frozen=True):
+    """A request that operators have yet to decide: who asks, under which warrant, for how many capsules."""
+
+    request_hash: bytes
+    agency: str
+    dsse: bytes
+    count: int
+
+
+class Waiting(Reply, frozen=True):
+    """What waits, in the order of the hashes."""
+
+    requests: tuple[WaitingRequest, ...]
+
+
+class GetWaiting(Call, frozen=True):
+    """What waits for this custodian's operators; for them alone."""
+
+    answer = Waiting
+    durable = False
+
+
 # -- authority ------------------------------------------------------------------------------------
 
 
@@ -560,7 +592,7 @@ AnyCall = (
     Append | GetHead | GetUpdate | GetRecord | GetPath | GetDating | AddCheckpoint
     | Enroll | Lookup | GetBundle | RegisterRoute | Submit | Fetch | PutChunk | GetChunk
     | GetIngestPaths | LeaveNote | GetNotes | Produce
-    | DeliverDealing | Release | GetCommittee | DeliverOrder
+    | DeliverDealing | Release | GetCommittee | DeliverOrder | JudgeRelease | GetWaiting
     | Apply | SignCase | OrderCase | WithdrawCase | GetCase
 )  # fmt: skip
 """Every call that can be owed to another party."""

@@ -144,7 +144,7 @@ def check_time(
         raise RefusedError(Reason.EXPIRED)
     if expires is not None and clock.high >= expires:
         raise RefusedError(Reason.REQUEST_EXPIRED)
-    if clock.high >= warrant.payload.approve_by and not has_second_lock(ledger, view, warrant):
+    if clock.low < warrant.payload.approve_by <= clock.high and not has_second_lock(ledger, view, warrant):
         raise RefusedError(Reason.APPROVAL_MISSING)
     if not _replaces_nothing_in_force(ledger, view, warrant):
         raise BehindError(Reason.NOT_YET_ACTIVE, "the warrant that it replaces is not cancelled")
@@ -165,10 +165,12 @@ def has_second_lock(ledger: Ledger, view: Read | Draft, warrant: SealedWarrant) 
     return warrant.approved or any(in_time)
 
 
-def check_status(ledger: Ledger, view: Read | Draft, warrant: SealedWarrant, received: Iterable[Event] = ()) -> None:
+def check_status(
+    ledger: Ledger, view: Read | Draft, warrant: SealedWarrant, clock: Clock, received: Iterable[Event] = ()
+) -> None:
     """CUST-7. ``received`` are valid orders that came directly and are not in the log yet: they bind as well.
 
-    ``CANCELLED``, ``SUSPENDED``, ``REFUSED``, ``ATTAINED``.
+    ``CANCELLED``, ``SUSPENDED``, ``REFUSED``, ``ATTAINED``; ``LAPSED`` once no clock admits a second lock any more.
     """
     # SPEC CUST-7: a stopped warrant opens nothing, logged or only received.
     suspended = False
@@ -178,6 +180,8 @@ def check_status(ledger: Ledger, view: Read | Draft, warrant: SealedWarrant, rec
         suspended = event is Event.SUSPEND or (suspended and event is not Event.RESUME)
     if suspended:
         raise RefusedError(Reason.SUSPENDED)
+    if clock.low >= warrant.payload.approve_by and not has_second_lock(ledger, view, warrant):
+        raise RefusedError(Reason.LAPSED)
 
 
 def check_scope(
@@ -222,8 +226,9 @@ def check_warrant(
     seal = check_seal(ledger, view, tag, salt, dsse, root)
     locks = check_both_locks(ledger.genesis, seal, dsse)
     warrant = check_payload(ledger.genesis, seal, locks, salt, dsse, tag)
-    check_time(ledger, view, warrant, Clock.of(now, head))
-    check_status(ledger, view, warrant)
+    clock = Clock.of(now, head)
+    check_time(ledger, view, warrant, clock)
+    check_status(ledger, view, warrant, clock)
     return warrant
 
 

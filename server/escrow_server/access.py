@@ -20,6 +20,8 @@ from escrow.roles.calls import (
     GetChunk,
     GetIngestPaths,
     GetNotes,
+    GetWaiting,
+    JudgeRelease,
     LeaveNote,
     Produce,
     PutChunk,
@@ -33,6 +35,7 @@ from escrow.rpc.settle import Settle
 _DEVICE: Final = frozenset({"device"})
 _LINKING: Final = frozenset({"device", "newcomer"})
 _AGENCY: Final = frozenset({"agency"})
+_OPERATOR: Final = frozenset({"operator"})
 
 CALLERS: Final[Mapping[type[Call], frozenset[str]]] = {
     AddCheckpoint: frozenset({"log"}),
@@ -49,6 +52,8 @@ CALLERS: Final[Mapping[type[Call], frozenset[str]]] = {
     Produce: _AGENCY,
     DeliverDealing: frozenset({"custodian"}),
     Release: _AGENCY,
+    JudgeRelease: _OPERATOR,
+    GetWaiting: _OPERATOR,
     Apply: _AGENCY,
     WithdrawCase: _AGENCY,
     Settle: frozenset({"person"}),

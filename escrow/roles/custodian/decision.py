@@ -11,7 +11,7 @@ from escrow.capsule.receipt import Receipt
 from escrow.capsule.schemes import CommitteeContext
 from escrow.crypto.edwards25519 import self_test
 from escrow.errors import Reason, RefusedError
-from escrow.ids import Millis
+from escrow.ids import Millis, Party
 from escrow.roles.authorised import context_of
 from escrow.roles.custodian.items import ItemCheck
 from escrow.roles.custodian.orders import received
@@ -46,6 +46,8 @@ class Decision:
     request: ReleaseRequest
     signature: bytes
     now: Millis
+    agency: Party
+    """Who asks, as the transport has proved."""
     seal: LoggedSeal | None = None
     """Set by CUST-3: from then on a refusal is logged."""
     clock: Clock = field(default_factory=lambda: Clock(0, 0))
@@ -148,7 +150,8 @@ class Decision:
 
     def check_status(self) -> None:
         """CUST-7: nothing has stopped it, in the log or straight to us."""
-        check_status(self.follower, self.draft, self.warrant, received(self.draft, self.warrant.tag))
+        stops = received(self.draft, self.warrant.tag)
+        check_status(self.follower, self.draft, self.warrant, self.clock, stops)
 
     def check_scope(self) -> None:
         """CUST-8: every item is covered, and none belongs to a chain that still grows."""
@@ -163,8 +166,10 @@ class Decision:
             check.check(item, first_intent(self.draft, item.capsule_id))
 
     def check_quotas(self) -> None:
-        """CUST-10, for the warrant. Of a request that is in the log already, the log's order decides."""
+        """CUST-10. Of a request that is in the log already, the log's order decides; the day counts it once."""
         self.quotas.check(self.request)
+        if not self.quotas.admitted(self.request):
+            self.quotas.check_day(self.request, self.agency, self.clock.high)
 
     @property
     def quotas(self) -> Quotas:

@@ -16,6 +16,8 @@ from escrow.errors import BehindError, DeviationError, EscrowError, MalformedErr
 from escrow.ids import Millis, Party
 from escrow.roles.calls import Release, ReleaseReply
 from escrow.roles.custodian.decision import CLOCK, Decision
+from escrow.roles.custodian.disclosing import keep_opening
+from escrow.roles.custodian.operators import Operators
 from escrow.roles.custodian.orders import received
 from escrow.roles.custodian.state import load_number, note_intent, save_number
 from escrow.roles.entries import owe_entry
@@ -34,6 +36,7 @@ MOST_CALLS = 600
 """Of one caller in a minute."""
 
 _PENDING = ReleaseReply(b"", Reason.INTENT_PENDING.name, b"", b"")
+_UNDECIDED = ReleaseReply(b"", Reason.OPERATOR_PENDING.name, b"", b"")
 
 _CURABLE = frozenset(
     {
@@ -56,6 +59,7 @@ class Releasing:
     follower: Follower
     identity: SigningKey
     hpke: Hpke
+    operators: Operators
 
     @property
     def genesis(self) -> Genesis:
@@ -73,7 +77,7 @@ class Releasing:
         request = self._read(draft, caller, call, now)
         self.sweep(draft, now)
         attempt = Draft(draft)
-        decision = Decision(self.follower, attempt, request, call.signature, now)
+        decision = Decision(self.follower, attempt, request, call.signature, now, caller)
         try:
             # SPEC CUST-14: behind the logged intent the same request meets the whole list again.
             decision.run()
@@ -96,6 +100,7 @@ class Releasing:
         """Erase the responses of warrants that have ended, and log which intents came to nothing."""
         head = self.follower.head(draft)
         latest = max(now, head.time_ms if head else 0)
+        self.operators.forget(draft, latest)
         for key, end in list(draft.scan(b"until/")):
             place = key[len(b"until/") :]
             tag, request_hash = place[:32], place[32:]
@@ -132,7 +137,9 @@ class Releasing:
             return ReleaseReply(stored[32:], "", b"", b"")
         decision.check_quotas()
         if not decision.quotas.admitted(decision.request):
-            decision.quotas.debit(decision.request, decision.now)
+            if not self.operators.allow(decision.draft, decision.request, decision.agency, self._end(decision)):
+                return _UNDECIDED
+            decision.quotas.debit(decision.request, decision.agency, decision.clock.high)
             self._intend(decision, place)
             return _PENDING
         # SPEC CUST-13: no share leaves before the log shows the intent.
@@ -151,6 +158,7 @@ class Releasing:
         draft, request, holding = decision.draft, decision.request, decision.holding
         draft.put(b"request/" + request.seal_tag + request.request_id, request.hash)
         draft.put(b"until/" + place, u64(self._end(decision)))
+        keep_opening(draft, request, decision.warrant.payload.nondisclosure_until)
         for capsule_id in request.capsules:
             note_intent(draft, capsule_id, self.follower.size(draft))
         intent = ReleaseIntent(

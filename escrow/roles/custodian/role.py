@@ -8,16 +8,29 @@ from escrow.crypto.sign import SigningKey
 from escrow.encoding import u64
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.ids import Millis, Party
-from escrow.roles.calls import Append, Call, DeliverDealing, DeliverOrder, Done, GetCommittee, GetUpdate, Release
+from escrow.roles.calls import (
+    Append,
+    Call,
+    DeliverDealing,
+    DeliverOrder,
+    Done,
+    GetCommittee,
+    GetUpdate,
+    GetWaiting,
+    JudgeRelease,
+    Release,
+)
 from escrow.roles.custodian import orders
 from escrow.roles.custodian.commands import Refresh
+from escrow.roles.custodian.disclosing import Disclosing
 from escrow.roles.custodian.erasing import Erasing
 from escrow.roles.custodian.generation import KeyMaking
+from escrow.roles.custodian.operators import Operators
 from escrow.roles.custodian.release import Releasing
 from escrow.roles.custodian.succeeding import Succeeding
 from escrow.roles.follower import LOG, Follower
 from escrow.roles.machine import Answered, Called, CatchUp, Draft, Event, Read, Tick, Writes
-from escrow.warrant.genesis import Genesis
+from escrow.warrant.genesis import Genesis, Lock
 
 _AGAIN = b"again/"
 
@@ -33,6 +46,8 @@ class Custodian:
     index: int
     identity: SigningKey
     hpke: Hpke = field(default_factory=SystemHpke)
+    people: Lock | None = None
+    """Who must agree to a release, and how many of them; nobody: it goes by the rules alone."""
 
     def __post_init__(self) -> None:
         if self._makes_keys and self.genesis.custodian_keys[self.party] != self.identity.public:
@@ -70,6 +85,7 @@ class Custodian:
                 self._succeeding.on_tick(draft, now, stream)
                 self._releasing.sweep(draft, now)
                 self._erasing.on_tick(draft, now)
+                self._disclosing.on_tick(draft, now)
         return draft.writes(), None
 
     def _called(self, draft: Draft, caller: Party, call: Call, now: Millis, coins: Coins) -> object:
@@ -79,18 +95,20 @@ class Custodian:
                 return self._releasing.answer(draft, caller, call, now, coins, settled=settled)
             case GetCommittee():
                 return self._key_making.status(draft, now)
+            case GetWaiting():
+                return self._operators.waiting(draft, caller)
             case DeliverDealing():
                 if not self._succeeding.on_dealing(draft, caller, call):
                     self._key_making.on_dealing(draft, caller, call, now, coins)
-                return Done()
             case Refresh(period) if caller == self.party:
                 self._succeeding.propose(draft, period, now, coins)
-                return Done()
+            case JudgeRelease():
+                self._operators.judge(draft, caller, call)
             case DeliverOrder():
                 orders.receive(draft, self._follower, self.identity, call.order)
-                return Done()
             case _:
                 raise RefusedError(Reason.PERMISSION_DENIED, "a custodian does not answer this")
+        return Done()
 
     @property
     def _makes_keys(self) -> bool:
@@ -114,7 +132,15 @@ class Custodian:
 
     @property
     def _releasing(self) -> Releasing:
-        return Releasing(self._follower, self.identity, self.hpke)
+        return Releasing(self._follower, self.identity, self.hpke, self._operators)
+
+    @property
+    def _operators(self) -> Operators:
+        return Operators(self.identity.public, self.people)
+
+    @property
+    def _disclosing(self) -> Disclosing:
+        return Disclosing(self._follower, self.identity)
 
 
 def _say_again(draft: Draft) -> None:

@@ -11,7 +11,11 @@
 ``answer/``     generation hash ‖ sealed response by the same; erased at the warrant's end
 ``until/``      when that end is, at the latest, by the same
 ``capsule/``    size of our log when we first intended to open a capsule, by label and capsule hash
-``debit/``      capsules admitted, by day
+``debit/``      capsules admitted, by day and by whose cap it is
+``waiting/``    ``Waiting`` by request hash: what operators have yet to decide
+``verdict/``    what they have said, by (request hash, operator)
+``opening/``    ``Opening`` by seal tag: what opens the seal of a warrant served here, until it is disclosed
+``disclose/``   seal tags of these, by the time when we look whether somebody has disclosed them
 ``denied/``     request hashes with a logged denial
 ``order/``      orders received directly that the log does not show yet, by (seal tag, hash)
 ``again/``      entries that the log has turned away unread, by their place in the outbox

@@ -161,7 +161,7 @@ class _Verifier:
         clock = Clock(self.history.time_before(index), first.time_ms)
         # SPEC EVI-4: a release before the warrant's time, after its end or while it was stopped is refused.
         check_time(past, self.view, warrant, clock, one.request.expires)
-        check_status(past, self.view, warrant)
+        check_status(past, self.view, warrant, clock)
         return clock
 
     def _check_items(self, one: _Read, warrant: SealedWarrant, context: CommitteeContext, clock: Clock) -> None:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from escrow.wire.v1 import limits_pb2 as escrow_dot_wire_dot_v1_dot_limits__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x65scrow/wire/v1/custodian.proto\x12\x0e\x65scrow.wire.v1\x1a\x1b\x65scrow/wire/v1/limits.proto\"]\n\x15\x44\x65liverDealingRequest\x12\x1b\n\rproposal_hash\x18\x01 \x01(\x0c\x42\x04\x88\xb5\x18 \x12\x0b\n\x03run\x18\x02 \x01(\r\x12\x1a\n\nciphertext\x18\x03 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80\x04\"\x18\n\x16\x44\x65liverDealingResponse\"C\n\x0eReleaseRequest\x12\x18\n\x07request\x18\x01 \x01(\x0c\x42\x07\x88\xb5\x18\x80\x80\x80\x06\x12\x17\n\tsignature\x18\x02 \x01(\x0c\x42\x04\x88\xb5\x18@\"o\n\x0fReleaseResponse\x12\x16\n\x06sealed\x18\x01 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80@\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\x88\xb5\x18@\x12\x15\n\x06\x64\x65nial\x18\x03 \x01(\x0c\x42\x05\x88\xb5\x18\x80 \x12\x17\n\tsignature\x18\x04 \x01(\x0c\x42\x04\x88\xb5\x18@\"\x15\n\x13GetCommitteeRequest\"^\n\x14GetCommitteeResponse\x12\x1d\n\rcommittee_key\x18\x01 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80\x04\x12\x1a\n\ngeneration\x18\x02 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80\x04\x12\x0b\n\x03run\x18\x03 \x01(\r\"+\n\x13\x44\x65liverOrderRequest\x12\x14\n\x05order\x18\x01 \x01(\x0c\x42\x05\x88\xb5\x18\x80@\"\x16\n\x14\x44\x65liverOrderResponse2\xf5\x02\n\x10\x43ustodianService\x12_\n\x0e\x44\x65liverDealing\x12%.escrow.wire.v1.DeliverDealingRequest\x1a&.escrow.wire.v1.DeliverDealingResponse\x12J\n\x07Release\x12\x1e.escrow.wire.v1.ReleaseRequest\x1a\x1f.escrow.wire.v1.ReleaseResponse\x12Y\n\x0cGetCommittee\x12#.escrow.wire.v1.GetCommitteeRequest\x1a$.escrow.wire.v1.GetCommitteeResponse\x12Y\n\x0c\x44\x65liverOrder\x12#.escrow.wire.v1.DeliverOrderRequest\x1a$.escrow.wire.v1.DeliverOrderResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x65scrow/wire/v1/custodian.proto\x12\x0e\x65scrow.wire.v1\x1a\x1b\x65scrow/wire/v1/limits.proto\"]\n\x15\x44\x65liverDealingRequest\x12\x1b\n\rproposal_hash\x18\x01 \x01(\x0c\x42\x04\x88\xb5\x18 \x12\x0b\n\x03run\x18\x02 \x01(\r\x12\x1a\n\nciphertext\x18\x03 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80\x04\"\x18\n\x16\x44\x65liverDealingResponse\"C\n\x0eReleaseRequest\x12\x18\n\x07request\x18\x01 \x01(\x0c\x42\x07\x88\xb5\x18\x80\x80\x80\x06\x12\x17\n\tsignature\x18\x02 \x01(\x0c\x42\x04\x88\xb5\x18@\"o\n\x0fReleaseResponse\x12\x16\n\x06sealed\x18\x01 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80@\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\x88\xb5\x18@\x12\x15\n\x06\x64\x65nial\x18\x03 \x01(\x0c\x42\x05\x88\xb5\x18\x80 \x12\x17\n\tsignature\x18\x04 \x01(\x0c\x42\x04\x88\xb5\x18@\"\x15\n\x13GetCommitteeRequest\"^\n\x14GetCommitteeResponse\x12\x1d\n\rcommittee_key\x18\x01 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80\x04\x12\x1a\n\ngeneration\x18\x02 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80\x04\x12\x0b\n\x03run\x18\x03 \x01(\r\"+\n\x13\x44\x65liverOrderRequest\x12\x14\n\x05order\x18\x01 \x01(\x0c\x42\x05\x88\xb5\x18\x80@\"\x16\n\x14\x44\x65liverOrderResponse\"p\n\x13JudgeReleaseRequest\x12\x1a\n\x0crequest_hash\x18\x01 \x01(\x0c\x42\x04\x88\xb5\x18 \x12\x15\n\x06person\x18\x02 \x01(\tB\x05\x88\xb5\x18\x80\x01\x12\r\n\x05\x61llow\x18\x03 \x01(\x08\x12\x17\n\tsignature\x18\x04 \x01(\x0c\x42\x04\x88\xb5\x18@\"\x16\n\x14JudgeReleaseResponse\"\x13\n\x11GetWaitingRequest\"h\n\x0eWaitingRequest\x12\x1a\n\x0crequest_hash\x18\x01 \x01(\x0c\x42\x04\x88\xb5\x18 \x12\x15\n\x06\x61gency\x18\x02 \x01(\tB\x05\x88\xb5\x18\x80\x01\x12\x14\n\x04\x64sse\x18\x03 \x01(\x0c\x42\x06\x88\xb5\x18\x80\x80\x10\x12\r\n\x05\x63ount\x18\x04 \x01(\r\"M\n\x12GetWaitingResponse\x12\x37\n\x08requests\x18\x01 \x03(\x0b\x32\x1e.escrow.wire.v1.WaitingRequestB\x05\x90\xb5\x18\x80\x02\x32\xa5\x04\n\x10\x43ustodianService\x12_\n\x0e\x44\x65liverDealing\x12%.escrow.wire.v1.DeliverDealingRequest\x1a&.escrow.wire.v1.DeliverDealingResponse\x12J\n\x07Release\x12\x1e.escrow.wire.v1.ReleaseRequest\x1a\x1f.escrow.wire.v1.ReleaseResponse\x12Y\n\x0cGetCommittee\x12#.escrow.wire.v1.GetCommitteeRequest\x1a$.escrow.wire.v1.GetCommitteeResponse\x12Y\n\x0c\x44\x65liverOrder\x12#.escrow.wire.v1.DeliverOrderRequest\x1a$.escrow.wire.v1.DeliverOrderResponse\x12Y\n\x0cJudgeRelease\x12#.escrow.wire.v1.JudgeReleaseRequest\x1a$.escrow.wire.v1.JudgeReleaseResponse\x12S\n\nGetWaiting\x12!.escrow.wire.v1.GetWaitingRequest\x1a\".escrow.wire.v1.GetWaitingResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,6 +54,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCOMMITTEERESPONSE'].fields_by_name['generation']._serialized_options = b'\210\265\030\200\200\004'
   _globals['_DELIVERORDERREQUEST'].fields_by_name['order']._loaded_options = None
   _globals['_DELIVERORDERREQUEST'].fields_by_name['order']._serialized_options = b'\210\265\030\200@'
+  _globals['_JUDGERELEASEREQUEST'].fields_by_name['request_hash']._loaded_options = None
+  _globals['_JUDGERELEASEREQUEST'].fields_by_name['request_hash']._serialized_options = b'\210\265\030 '
+  _globals['_JUDGERELEASEREQUEST'].fields_by_name['person']._loaded_options = None
+  _globals['_JUDGERELEASEREQUEST'].fields_by_name['person']._serialized_options = b'\210\265\030\200\001'
+  _globals['_JUDGERELEASEREQUEST'].fields_by_name['signature']._loaded_options = None
+  _globals['_JUDGERELEASEREQUEST'].fields_by_name['signature']._serialized_options = b'\210\265\030@'
+  _globals['_WAITINGREQUEST'].fields_by_name['request_hash']._loaded_options = None
+  _globals['_WAITINGREQUEST'].fields_by_name['request_hash']._serialized_options = b'\210\265\030 '
+  _globals['_WAITINGREQUEST'].fields_by_name['agency']._loaded_options = None
+  _globals['_WAITINGREQUEST'].fields_by_name['agency']._serialized_options = b'\210\265\030\200\001'
+  _globals['_WAITINGREQUEST'].fields_by_name['dsse']._loaded_options = None
+  _globals['_WAITINGREQUEST'].fields_by_name['dsse']._serialized_options = b'\210\265\030\200\200\020'
+  _globals['_GETWAITINGRESPONSE'].fields_by_name['requests']._loaded_options = None
+  _globals['_GETWAITINGRESPONSE'].fields_by_name['requests']._serialized_options = b'\220\265\030\200\002'
   _globals['_DELIVERDEALINGREQUEST']._serialized_start=79
   _globals['_DELIVERDEALINGREQUEST']._serialized_end=172
   _globals['_DELIVERDEALINGRESPONSE']._serialized_start=174
@@ -70,6 +84,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELIVERORDERREQUEST']._serialized_end=544
   _globals['_DELIVERORDERRESPONSE']._serialized_start=546
   _globals['_DELIVERORDERRESPONSE']._serialized_end=568
-  _globals['_CUSTODIANSERVICE']._serialized_start=571
-  _globals['_CUSTODIANSERVICE']._serialized_end=944
+  _globals['_JUDGERELEASEREQUEST']._serialized_start=570
+  _globals['_JUDGERELEASEREQUEST']._serialized_end=682
+  _globals['_JUDGERELEASERESPONSE']._serialized_start=684
+  _globals['_JUDGERELEASERESPONSE']._serialized_end=706
+  _globals['_GETWAITINGREQUEST']._serialized_start=708
+  _globals['_GETWAITINGREQUEST']._serialized_end=727
+  _globals['_WAITINGREQUEST']._serialized_start=729
+  _globals['_WAITINGREQUEST']._serialized_end=833
+  _globals['_GETWAITINGRESPONSE']._serialized_start=835
+  _globals['_GETWAITINGRESPONSE']._serialized_end=912
+  _globals['_CUSTODIANSERVICE']._serialized_start=915
+  _globals['_CUSTODIANSERVICE']._serialized_end=1464
 # @@protoc_insertion_point(module_scope)

@@ -54,6 +54,16 @@ class CustodianServiceStub:
                 request_serializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.DeliverOrderRequest.SerializeToString,
                 response_deserializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.DeliverOrderResponse.FromString,
                 _registered_method=True)
+        self.JudgeRelease = channel.unary_unary(
+                '/escrow.wire.v1.CustodianService/JudgeRelease',
+                request_serializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.JudgeReleaseRequest.SerializeToString,
+                response_deserializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.JudgeReleaseResponse.FromString,
+                _registered_method=True)
+        self.GetWaiting = channel.unary_unary(
+                '/escrow.wire.v1.CustodianService/GetWaiting',
+                request_serializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.GetWaitingRequest.SerializeToString,
+                response_deserializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.GetWaitingResponse.FromString,
+                _registered_method=True)
 
 
 class CustodianServiceServicer:
@@ -87,6 +97,20 @@ class CustodianServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def JudgeRelease(self, request, context):
+        """One operator's word on a request that waits.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetWaiting(self, request, context):
+        """What waits for the operators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CustodianServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -109,6 +133,16 @@ def add_CustodianServiceServicer_to_server(servicer, server):
                     servicer.DeliverOrder,
                     request_deserializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.DeliverOrderRequest.FromString,
                     response_serializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.DeliverOrderResponse.SerializeToString,
+            ),
+            'JudgeRelease': grpc.unary_unary_rpc_method_handler(
+                    servicer.JudgeRelease,
+                    request_deserializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.JudgeReleaseRequest.FromString,
+                    response_serializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.JudgeReleaseResponse.SerializeToString,
+            ),
+            'GetWaiting': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetWaiting,
+                    request_deserializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.GetWaitingRequest.FromString,
+                    response_serializer=escrow_dot_wire_dot_v1_dot_custodian__pb2.GetWaitingResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -219,6 +253,60 @@ class CustodianService:
             '/escrow.wire.v1.CustodianService/DeliverOrder',
             escrow_dot_wire_dot_v1_dot_custodian__pb2.DeliverOrderRequest.SerializeToString,
             escrow_dot_wire_dot_v1_dot_custodian__pb2.DeliverOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def JudgeRelease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/escrow.wire.v1.CustodianService/JudgeRelease',
+            escrow_dot_wire_dot_v1_dot_custodian__pb2.JudgeReleaseRequest.SerializeToString,
+            escrow_dot_wire_dot_v1_dot_custodian__pb2.JudgeReleaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetWaiting(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/escrow.wire.v1.CustodianService/GetWaiting',
+            escrow_dot_wire_dot_v1_dot_custodian__pb2.GetWaitingRequest.SerializeToString,
+            escrow_dot_wire_dot_v1_dot_custodian__pb2.GetWaitingResponse.FromString,
             options,
             channel_credentials,
             insecure,

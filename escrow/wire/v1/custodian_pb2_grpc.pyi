@@ -39,6 +39,10 @@ class CustodianServiceStub:
     """The committee key that this custodian serves."""
     DeliverOrder: _grpc.UnaryUnaryMultiCallable[_custodian_pb2.DeliverOrderRequest, _custodian_pb2.DeliverOrderResponse]
     """A signed order about a warrant, for instance its cancellation."""
+    JudgeRelease: _grpc.UnaryUnaryMultiCallable[_custodian_pb2.JudgeReleaseRequest, _custodian_pb2.JudgeReleaseResponse]
+    """One operator's word on a request that waits."""
+    GetWaiting: _grpc.UnaryUnaryMultiCallable[_custodian_pb2.GetWaitingRequest, _custodian_pb2.GetWaitingResponse]
+    """What waits for the operators."""
 
 @_typing.type_check_only
 class CustodianServiceAsyncStub(CustodianServiceStub):
@@ -51,6 +55,10 @@ class CustodianServiceAsyncStub(CustodianServiceStub):
     """The committee key that this custodian serves."""
     DeliverOrder: _aio.UnaryUnaryMultiCallable[_custodian_pb2.DeliverOrderRequest, _custodian_pb2.DeliverOrderResponse]  # type: ignore[assignment]
     """A signed order about a warrant, for instance its cancellation."""
+    JudgeRelease: _aio.UnaryUnaryMultiCallable[_custodian_pb2.JudgeReleaseRequest, _custodian_pb2.JudgeReleaseResponse]  # type: ignore[assignment]
+    """One operator's word on a request that waits."""
+    GetWaiting: _aio.UnaryUnaryMultiCallable[_custodian_pb2.GetWaitingRequest, _custodian_pb2.GetWaitingResponse]  # type: ignore[assignment]
+    """What waits for the operators."""
 
 class CustodianServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -84,5 +92,21 @@ class CustodianServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_custodian_pb2.DeliverOrderResponse, _abc.Awaitable[_custodian_pb2.DeliverOrderResponse]]:
         """A signed order about a warrant, for instance its cancellation."""
+
+    @_abc_1.abstractmethod
+    def JudgeRelease(
+        self,
+        request: _custodian_pb2.JudgeReleaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_custodian_pb2.JudgeReleaseResponse, _abc.Awaitable[_custodian_pb2.JudgeReleaseResponse]]:
+        """One operator's word on a request that waits."""
+
+    @_abc_1.abstractmethod
+    def GetWaiting(
+        self,
+        request: _custodian_pb2.GetWaitingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_custodian_pb2.GetWaitingResponse, _abc.Awaitable[_custodian_pb2.GetWaitingResponse]]:
+        """What waits for the operators."""
 
 def add_CustodianServiceServicer_to_server(servicer: CustodianServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -318,12 +318,19 @@ def test_a_request_has_an_end_of_its_own(ready: Scene) -> None:
 
 
 @pytest.mark.spec("CUST-6")
-def test_an_urgent_warrant_needs_its_second_lock_in_time(ready: Scene) -> None:
+@pytest.mark.spec("CUST-7")
+def test_an_urgent_warrant_needs_its_second_lock_in_time(ready: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     deadline = ready.world.now + HOUR
     urgent = ready.sealed_by_force(ready.rewritten(urgent=True, approve_by=deadline), ready.locks[0])
     assert ready.why_not(urgent) == ""
+    ready.pass_time(deadline - MINUTE - ready.world.now)
+    ahead = deadline
+    with monkeypatch.context() as skewed:
+        skewed.setattr(ready.world["custodian/1"], "_clock", lambda: ahead)
+        assert ready.why_not(urgent) == "APPROVAL_MISSING"  # by our clock it is too late, by the witnesses' not yet
     ready.pass_time(deadline - ready.world.now)
-    assert ready.why_not(urgent) == "APPROVAL_MISSING"
+    assert ready.why_not(urgent) == "LAPSED"
+    assert ready.why_not(urgent, custodian=2) == "LAPSED"
     assert not list(ready.world.store("custodian/1").scan(b"answer/"))
 
 
@@ -584,11 +591,43 @@ def test_a_custodian_cannot_use_a_quota_up_without_the_agency(ready: Scene) -> N
     assert ready.why_not(tight) == ""
 
 
+CAPS = {
+    "agency_daily_cap": "QUOTA_AGENCY",
+    "authority_daily_cap": "QUOTA_AUTHORITY",
+    "target_daily_cap": "QUOTA_TARGET",
+    "global_daily_cap": "QUOTA_GLOBAL",
+}
+
+
+@pytest.mark.spec("CUST-10")
+@pytest.mark.parametrize("cap", CAPS)
+def test_every_day_has_its_caps_and_the_first_that_is_reached_is_named(
+    ready: Scene, cap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = ready.world.genesis.policy
+    limits = msgspec.structs.replace(policy.limits, **{cap: 2})
+    monkeypatch.setitem(vars(ready.world.genesis), "policy", _same_policy(policy, limits))
+    one, two, three = ready.request.items
+    assert ready.why_not() == CAPS[cap]
+    assert ready.why_not(replace(ready.request, items=(one, two), request_id=b"1" * 16)) == ""
+    rest = replace(ready.request, items=(three,), request_id=b"2" * 16)
+    assert ready.why_not(rest) == CAPS[cap]
+    # Another agency, another warrant of another request key: what is capped is the one, not the other.
+    elsewhere = ready.why_not(rest, origin="agency/others")
+    assert elsewhere == ("" if cap == "agency_daily_cap" else CAPS[cap])
+    ready.pass_time(DAY)
+    rest = replace(rest, request_id=b"3" * 16)
+    assert ready.why_not(rest) == ""
+    assert {key[:14] for key, _ in ready.world.store("custodian/1").scan(b"debit/")} == {
+        b"debit/" + u64(ready.world.now // quotas.DAY)
+    }
+
+
 @pytest.mark.spec("CUST-10")
 def test_a_custodian_opens_only_so_many_in_a_day(ready: Scene) -> None:
     cap, store = ready.world.genesis.policy.limits.global_daily_cap, ready.world.store("custodian/1")
     draft = Draft(store)
-    save_number(draft, b"debit/" + u64(ready.world.now // quotas.DAY), cap - 2)
+    save_number(draft, b"debit/" + u64(ready.world.now // quotas.DAY) + b"QUOTA_GLOBAL/", cap - 2)
     store._apply(draft.writes())
     one, two, three = ready.request.items
     assert ready.why_not() == "QUOTA_GLOBAL"

@@ -403,10 +403,10 @@ def test_an_urgent_warrant_opens_with_one_lock_until_its_approval_is_due() -> No
 
 def test_an_order_received_directly_binds_like_a_logged_one() -> None:
     checks = Checks.of()
-    check_status(checks.follower, checks.view, checks.warrant, [Event.SUSPEND, Event.RESUME])
+    check_status(checks.follower, checks.view, checks.warrant, Clock(0, 0), [Event.SUSPEND, Event.RESUME])
     for events, reason in (([Event.CANCEL, Event.RESUME], Reason.CANCELLED), ([Event.SUSPEND], Reason.SUSPENDED)):
         with pytest.raises(EscrowError) as caught:
-            check_status(checks.follower, checks.view, checks.warrant, events)
+            check_status(checks.follower, checks.view, checks.warrant, Clock(0, 0), events)
         assert caught.value.reason is reason
 
 
