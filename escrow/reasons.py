@@ -186,6 +186,7 @@ class Reason(Enum):
     SUBMISSION_INVALID = Kind.REFUSED, "The item is not a signed submission of its device.", _REPORT
     INGEST_NOT_LOGGED = Kind.REFUSED, "The item's receipt is not under a logged root.", "Wait for the next ingest root."
     PRECEDENCE = Kind.REFUSED, "The item was logged after the first attempt to open it.", _REPORT
+    ID_MISMATCH = Kind.REFUSED, "The identities asked for are not those of the items.", _REPORT
     QUOTA_WARRANT = Kind.REFUSED, "The warrant's quota is used up.", _ASK
     QUOTA_URGENT = Kind.REFUSED, "The warrant opens no more before its second lock.", _ASK
     QUOTA_AGENCY = Kind.REFUSED, "The agency's daily cap at the custodian is reached.", "Wait until tomorrow."

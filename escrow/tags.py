@@ -33,6 +33,12 @@ class Tag(Enum):
     TDH2_S = "s"
     TDH2_KEM = "kem"
     TDH2_E = "e"
+    # ibe
+    IBE_ID = "id"
+    IBE_R = "ibe-r"
+    IBE_K = "ibe-k"
+    IBE_KEM = "ibe-kem"
+    IBE_E = "ibe-e"
     # pq
     PQ_Z = "z"
     PQ_COEFFICIENT = "coef"

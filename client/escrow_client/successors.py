@@ -43,6 +43,7 @@ def renew(warrant_id: bytes, not_after: int, end: int | None, desk: Path, keys: 
 @click.option("--not-after", type=moment_of, metavar="TIME", help="An earlier end.")
 @click.option("--to", "end", type=moment_of, metavar="TIME", help="Messages before this time.")
 @click.option("--max-capsules", type=click.IntRange(min=1), help="Most messages it may open.")
+@click.option("--max-identity-keys", type=click.IntRange(min=1), help="The same, where a key opens an epoch: of keys.")
 @desk_option
 @key_options()
 @json_option
@@ -51,6 +52,7 @@ def modify(
     not_after: int | None,
     end: int | None,
     max_capsules: int | None,
+    max_identity_keys: int | None,
     desk: Path,
     keys: "Keys",
     *,
@@ -62,7 +64,7 @@ def modify(
     """
     from escrow.roles.agency.commands import Succeed
 
-    wanted = Succeed(warrant_id, not_after=not_after, max_capsules=max_capsules)
+    wanted = Succeed(warrant_id, not_after=not_after, max_capsules=max_capsules, max_identity_keys=max_identity_keys)
     _apply(desk, keys, wanted, end, as_json=as_json)
 
 

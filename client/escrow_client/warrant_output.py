@@ -17,12 +17,14 @@ def print_standing(out: Output, payload: WarrantPayload, state: str, signers: tu
     targets = [target.account for target in payload.targets]
     identifiers = [identifier(bytes.fromhex(account)) for account in targets]
     window, whose = payload.message_window, "sent by" if payload.direction == "SENT_BY" else "in conversations of"
+    keys = payload.max_identity_keys
+    most = f"{keys} identity keys, whole epochs each" if keys else str(payload.max_capsules)
     out.data(
         "warrant",
         f"warrant {payload.warrant_id}: {state or 'not filed yet'}\n"
         f"  signed by: {', '.join(signers) or 'nobody'}\n"
         f"  covers: messages {whose} {', '.join(account[:8] for account in targets)}"
-        f" from {moment(window.start)} to {moment(window.end)}, at most {payload.max_capsules}\n"
+        f" from {moment(window.start)} to {moment(window.end)}, at most {most}\n"
         f"  in force: from {moment(payload.not_before)} to {moment(payload.not_after)},"
         f" and not before {payload.activation_delay_s} s after its seal is witnessed\n"
         f"  identifiers: {', '.join(identifiers)}",
@@ -38,6 +40,7 @@ def print_standing(out: Output, payload: WarrantPayload, state: str, signers: tu
         not_after=payload.not_after,
         activation_delay_s=payload.activation_delay_s,
         max_capsules=payload.max_capsules,
+        max_identity_keys=keys,
     )
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 THIRTY_DAYS: Final = 30 * 86_400_000
 MOST_CAPSULES: Final = 1000
+MOST_IDENTITY_KEYS: Final = 100
 
 confirm_option = click.option(
     "--confirm",
@@ -62,6 +63,7 @@ def warrant() -> None:
 @click.option("--not-before", type=moment_of, metavar="TIME", help="Start of the warrant.  [default: now]")
 @click.option("--not-after", type=moment_of, metavar="TIME", help="End of the warrant.  [default: 30 days later]")
 @click.option("--max-capsules", type=click.IntRange(min=1), help="Most messages it may open.  [default: 1000]")
+@click.option("--max-identity-keys", type=click.IntRange(min=1), help="The same, where a key opens an epoch: of keys.")
 @click.option("--whole-conversations", is_flag=True, help="Also what others wrote to the targets.")
 @click.option("--profile", "law", default="generic", show_default=True, help="The legal order whose rules it follows.")
 @click.option("--approve-by", type=moment_of, metavar="TIME", help="Urgent: without its second lock until then.")
@@ -82,6 +84,7 @@ def apply(
     max_capsules: int | None,
     law: str,
     approve_by: int | None,
+    max_identity_keys: int | None,
     keys: "Keys",
     *,
     whole_conversations: bool,
@@ -100,7 +103,12 @@ def apply(
     from escrow_client.profile import Profile
 
     out, deployment = Output(as_json=as_json), Deployment.open(home, lab=lab)
-    profile, limits = Profile.make(desk, "agency", agency, deployment), deployment.genesis.policy.limits
+    profile, policy = Profile.make(desk, "agency", agency, deployment), deployment.genesis.policy
+    limits = policy.limits
+    if policy.opens_identities:
+        max_identity_keys = max_identity_keys or min(MOST_IDENTITY_KEYS, limits.max_identity_keys)
+    else:
+        max_capsules = max_capsules or min(MOST_CAPSULES, limits.max_capsules)
     begins = deployment.clock() if not_before is None else not_before
     ends = begins + min(THIRTY_DAYS, limits.max_duration) if not_after is None else not_after
 
@@ -112,7 +120,8 @@ def apply(
                 window=(start, end),
                 not_before=begins,
                 not_after=ends,
-                max_capsules=max_capsules or min(MOST_CAPSULES, limits.max_capsules),
+                max_capsules=max_capsules or 0,
+                max_identity_keys=max_identity_keys or 0,
                 instrument=hashlib.sha256(instrument.read() if instrument else b"").digest(),
                 direction="CONVERSATION_OF" if whole_conversations else "SENT_BY",
                 kind="PROSPECTIVE" if prospective else "HISTORICAL",

@@ -1,4 +1,4 @@
-"""Opening a capsule from custodians' shares: combine first, look for culprits only when that fails.
+"""Opening from custodians' shares: combine first, look for culprits only when that fails.
 
 A capsule is a function of its seed, so the result proves itself by being encapsulated again; share proofs are needed
 only to say who is at fault. Not whether anybody may: by now the custodians have decided that.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from escrow.capsule.schemes import scheme_of
-from escrow.capsule.schemes.base import NO_SHARE, Scheme, ShareRequest
+from escrow.capsule.schemes.base import NO_SHARE, CommitteeContext, Scheme, ShareRequest
 from escrow.committee.documents import ShareGeneration
 from escrow.errors import DeviationError, EscrowError, MalformedError, Reason, RefusedError
 from escrow.secret import Secret
@@ -19,9 +19,10 @@ from escrow.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The seed, whose shares made it, and who sent a share that does not verify."""
+    """The seed, the key of its release unit, whose shares made it, and who sent a share that does not verify."""
 
     seed: Secret
+    key: Secret
     used: tuple[int, ...]
     culprits: frozenset[int]
 
@@ -41,11 +42,25 @@ def open_capsule(request: ShareRequest, generation: ShareGeneration, shares: Map
     given = {index: share for index, share in sorted(shares.items()) if share != NO_SHARE}
     first = dict(list(given.items())[: generation.threshold])
     if len(first) == generation.threshold:
-        seed = _try(scheme, request, first)
-        if seed is not None:
+        found = _try(scheme, request, first)
+        if found is not None:
             rest = {index: share for index, share in shares.items() if index not in first}
-            return Opened(seed, tuple(first), _culprits(scheme, request, generation, rest))
+            return Opened(*found, tuple(first), _culprits(scheme, request, generation, rest))
     return _open_verified(scheme, request, generation, shares)
+
+
+def open_another(ctx: CommitteeContext, label: bytes, capsule: bytes, key: Secret) -> Secret:
+    """The seed of one more capsule of a unit whose ``key`` has opened one; ``MalformedError``.
+
+    ``CAPSULE_INVALID``, and ``CAPSULE_MALFORMED`` naming the sender: the key has been seen to be right.
+    """
+    scheme = scheme_of(ctx.suite)
+    scheme.verify(ctx, label, capsule)
+    seed = scheme.open(ctx, label, capsule, key)
+    # SPEC IBE-7: the key of an identity shows nothing but what encapsulates again to the capsule.
+    if scheme.encapsulate(ctx, label, seed) != capsule:
+        raise DeviationError(Reason.CAPSULE_MALFORMED, culprits=("sender",))
+    return seed
 
 
 def _open_verified(
@@ -63,20 +78,22 @@ def _open_verified(
             detail += f"; custodians {', '.join(map(str, empty))} find nothing in their parts"
         raise RefusedError(Reason.NOT_ENOUGH_SHARES, detail, culprits=named)
     used = dict(list(good.items())[: generation.threshold])
-    seed = _try(scheme, request, used)
-    if seed is None:
+    found = _try(scheme, request, used)
+    if found is None:
         where = scheme.faults(request.ctx, request.label, request.capsule, good)
         raise DeviationError(Reason.CAPSULE_MALFORMED, where, culprits=("sender",))
-    return Opened(seed, tuple(used), culprits)
+    return Opened(*found, tuple(used), culprits)
 
 
-def _try(scheme: Scheme, request: ShareRequest, shares: Mapping[int, bytes]) -> Secret | None:
-    """The seed, if these shares open the capsule to one that encapsulates to it again."""
+def _try(scheme: Scheme, request: ShareRequest, shares: Mapping[int, bytes]) -> tuple[Secret, Secret] | None:
+    """(Seed, key), if these shares open the capsule to a seed that encapsulates to it again."""
+    place = request.ctx, request.label, request.capsule
     try:
-        seed = scheme.recover(request.ctx, request.label, request.capsule, shares)
+        key = scheme.combine(*place, shares)
+        seed = scheme.open(*place, key)
     except MalformedError:
         return None
-    return seed if scheme.encapsulate(request.ctx, request.label, seed) == request.capsule else None
+    return (seed, key) if scheme.encapsulate(request.ctx, request.label, seed) == request.capsule else None
 
 
 def _culprits(

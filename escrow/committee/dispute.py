@@ -16,7 +16,7 @@ from typing import Self
 from escrow.committee import cocktail, messages
 from escrow.committee.cocktail import CIPHERTEXT_SIZE, Commitment, Context, Pair, Route
 from escrow.crypto import dleq
-from escrow.crypto.group import SIZE, Point, Scalar
+from escrow.crypto.group import Point, Scalar
 from escrow.encoding import number, u8, u32
 from escrow.errors import EscrowError, MalformedError
 from escrow.tags import T, Tag
@@ -71,7 +71,7 @@ class Matter:
         return (T(Tag.DKG_DISPUTE, self.session, u32(self.dealer), u32(self.recipient)),)
 
     def accuse(self, transport: Scalar, ciphertext: bytes, coins: bytes) -> bytes:
-        """Evidence: ciphertext 48 ‖ two points 64 ‖ two proofs 128 that they belong to the transport key."""
+        """Evidence: ciphertext 48 ‖ two points ‖ two proofs 128 that they belong to the transport key."""
         pair, mine = self.route.from_recipient(transport), self._decode(self.route.recipient)
         proofs = b"".join(
             dleq.prove(transport, self._decode(theirs), mine, shared, self._statement, coins)
@@ -97,11 +97,12 @@ class Matter:
         return False
 
     def _opened(self, evidence: bytes) -> tuple[bytes, Pair]:
-        if len(evidence) != CIPHERTEXT_SIZE + 2 * SIZE + 2 * dleq.PROOF_SIZE:
+        size = self.context.group.size
+        if len(evidence) != CIPHERTEXT_SIZE + 2 * size + 2 * dleq.PROOF_SIZE:
             raise MalformedError("not evidence of an unsound share")
         ciphertext, rest = evidence[:CIPHERTEXT_SIZE], evidence[CIPHERTEXT_SIZE:]
-        pair = Pair(self._decode(rest[:SIZE]), self._decode(rest[SIZE : 2 * SIZE]))
-        proofs, mine = rest[2 * SIZE :], self._decode(self.route.recipient)
+        pair = Pair(self._decode(rest[:size]), self._decode(rest[size : 2 * size]))
+        proofs, mine = rest[2 * size :], self._decode(self.route.recipient)
         shown = (
             (self.route.ephemeral, pair.ephemeral, proofs[: dleq.PROOF_SIZE]),
             (self.route.dealer, pair.static, proofs[dleq.PROOF_SIZE :]),

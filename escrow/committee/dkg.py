@@ -96,7 +96,8 @@ def begin(
         received=(b"",) * proposal.n,
     )
     if has_group(proposal.suite):
-        group, transport = proposal.group, stream.scalar("transport")
+        group = proposal.group
+        transport = stream.scalar("transport", group.scalar)
         state = replace(state, transport=Secret(transport.encode()), dealing=Secret(stream.take("dealing", 32)))
         proof = cocktail.schnorr_sign(group, transport, possession(record.session, index))
         content += group.base_mul(transport).encode() + proof
@@ -195,8 +196,9 @@ def _deal(state: DkgState) -> DkgState:
     if state.dealing is None or state.transport is None:
         raise AssertionError("a custodian deals once, with its transport key")
     record, stream = state.record, Coins(state.dealing.expose())
-    transport, ephemeral = Scalar.decode(state.transport.expose()), stream.scalar("ephemeral")
-    polynomial = random_polynomial(stream.take("polynomial", 32), record.proposal.threshold)
+    kind = record.proposal.group.scalar
+    transport, ephemeral = kind.decode(state.transport.expose()), stream.scalar("ephemeral", kind)
+    polynomial = random_polynomial(stream.take("polynomial", 32), record.proposal.threshold, kind=kind)
     context, keys = record.context, record.transports
     commitment = cocktail.commit(context, polynomial, ephemeral)
     dealt = []
@@ -247,7 +249,8 @@ def _sum(state: DkgState) -> Scalar | Dispute:
     record = state.record
     if state.transport is None:
         raise AssertionError("the transport key is kept until the certificate")
-    transport, total = Scalar.decode(state.transport.expose()), Scalar(0)
+    group = record.proposal.group
+    transport, total = group.scalar.decode(state.transport.expose()), group.scalar(0)
     for dealer, ciphertext in enumerate(state.received, start=1):
         matter = record.matter(dealer, state.index)
         pair = matter.route.from_recipient(transport)
@@ -256,7 +259,6 @@ def _sum(state: DkgState) -> Scalar | Dispute:
         except EscrowError:
             return Dispute(Ground.UNSOUND, dealer, matter.accuse(transport, ciphertext, state.proof_coins.expose()))
         total = total + share
-    group = record.proposal.group
     if group.base_mul(total) != record.outcome.generation.share_key(group, state.index):
         raise AssertionError("the sum of verified shares is the committed one")
     return total

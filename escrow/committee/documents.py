@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from escrow.committee.parts import PublicKey, kem_names
 from escrow.crypto import sign
-from escrow.crypto.group import SIZE, Group, Point
+from escrow.crypto.group import Group, Point
 from escrow.crypto.suites import MOST_KEM_KEYS, group_of, has_group, has_kem
 from escrow.encoding import expect, join, number, split, u16, u32, u64
 from escrow.errors import MalformedError, Reason, RefusedError
@@ -21,6 +21,9 @@ from escrow.tags import T, Tag, digest, fields
 
 MOST_MEMBERS: Final = 255
 """Custodians are institutions. The bound keeps every document below the log's limit for an entry."""
+
+_SHARE_KEYS: Final = ({32}, {96})
+"""Of which group the points are is for ``verify_holders`` to see: a generation does not name its suite."""
 
 TRANSCRIPT_SIZE: Final = 64
 """The hash of a transcript is SHA-512, as COCKTAIL-DKG has it."""
@@ -77,9 +80,9 @@ class CommitteeKey:
 
     proposal_hash: bytes
     public: bytes
-    """What ``PublicKey`` reads: Y 32, or n X-Wing keys of 1216 bytes, or one after the other."""
+    """What ``PublicKey`` reads: Y, or n X-Wing keys of 1216 bytes, or one after the other."""
     gamma: bytes
-    """Ḡ 32; empty where there is no Y."""
+    """Ḡ; empty where the suite has none."""
     retire_at: int
     transcript_hash: bytes
     certificate: tuple[bytes, ...]
@@ -175,8 +178,8 @@ class ShareGeneration:
         key_hash, g, n, t, members, shares, signatures = fields(Tag.GENERATION, data, 32, 4, 4, 4, None, None, None)
         keys = read_members(members, number(n), number(t))
         verification = _exactly(split(shares, most=MOST_MEMBERS), number(n), "verification shares")
-        for share in verification:
-            expect(share, SIZE, "a verification share")
+        if {len(share) for share in verification} not in _SHARE_KEYS:
+            raise MalformedError("verification shares have one width, that of a name or of a point")
         return cls(key_hash, number(g), keys, number(t), verification, _signatures(signatures))
 
     def _agreed(self) -> tuple[bytes, ...]:

@@ -84,7 +84,7 @@ def begin(me: Me, record: Resharing, now: int, coins: bytes) -> Step:
     taker = record.proposal.index_of(public) or 0
     if not giver and not taker:
         raise AssertionError("only members of the two committees take part in a handover")
-    transport = stream.scalar("transport") if taker else None
+    transport = stream.scalar("transport", record.group.scalar) if taker else None
     state = HandoverState(
         record=record,
         giver=giver,
@@ -169,8 +169,8 @@ def _deal(state: HandoverState, me: Me) -> Step:
     if state.dealing is None or me.share is None or record.stage not in (Stage.DEAL, Stage.READY):
         return state, ()
     stream, group, context = Coins(state.dealing.expose()), record.group, record.context
-    ephemeral = stream.scalar("ephemeral")
-    share = Scalar.decode(me.share.expose())
+    ephemeral = stream.scalar("ephemeral", group.scalar)
+    share = group.scalar.decode(me.share.expose())
     polynomial = random_polynomial(stream.take("polynomial", 32), record.proposal.threshold, share)
     dealt = cocktail.commit(context, polynomial, ephemeral)
     ciphertexts = []
@@ -211,7 +211,7 @@ def _take(state: HandoverState, me: Me) -> Step:
     at_hand = {dealer: _at_hand(state, dealer) for dealer in record.dealers}
     if not all(at_hand.values()):
         return state, ()
-    transport, parts = Scalar.decode(state.transport.expose()), []
+    transport, parts = record.group.scalar.decode(state.transport.expose()), []
     for dealer, ciphertext in at_hand.items():
         dealing = record.dealing(dealer)
         if dealing is None:
@@ -232,8 +232,9 @@ def _take(state: HandoverState, me: Me) -> Step:
 
 def _acknowledge(state: HandoverState, me: Me, parts: Sequence[Scalar]) -> Step:
     """Keep x'_j = Σ λ_i g_i(j), erase what opens its parts, and only then say so."""
-    record, share = state.record, Scalar(0)
-    for weight, part in zip(lagrange_at_zero(record.dealers), parts, strict=True):
+    record, kind = state.record, state.record.group.scalar
+    share = kind(0)
+    for weight, part in zip(lagrange_at_zero(record.dealers, kind), parts, strict=True):
         share = share + weight * part
     generation = record.outcome
     if record.group.base_mul(share) != generation.share_key(record.group, state.taker):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from escrow.crypto import xwing
-from escrow.crypto.group import SIZE, Group, Point
-from escrow.crypto.suites import group_of, has_group, has_kem
+from escrow.crypto.group import Group, Point
+from escrow.crypto.suites import group_of, has_group, has_kem, has_second_generator
 from escrow.encoding import expect
 from escrow.errors import MalformedError
 from escrow.tags import T, Tag, digest
@@ -27,19 +27,18 @@ def second_generator(proposal_hash: bytes, public: Point) -> Point:
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A committee's public key, read. ``points`` is (Y, Ḡ); ``kems`` the custodians' keys in order of index."""
+    """A committee's public key, read. ``points`` is (Y, Ḡ), (Y,) where capsules have no use for a second generator, or
+    nothing; ``kems`` the custodians' keys in order of index.
+    """
 
-    points: tuple[Point, Point] | None
+    points: tuple[Point, ...]
     kems: tuple[bytes, ...]
 
     @classmethod
     def read(cls, suite: int, n: int, proposal_hash: bytes, public: bytes) -> Self:
-        """Y 32, then n X-Wing keys of 1216 bytes, as far as the suite has them; ``MalformedError``."""
+        """Y, then n X-Wing keys of 1216 bytes, as far as the suite has them; ``MalformedError``."""
         y, kems = _cut(suite, public)
-        points = None
-        if has_group(suite):
-            point = group_of(suite).decode(y)
-            points = point, second_generator(proposal_hash, point)
+        points = points_of(suite, proposal_hash, group_of(suite).decode(y)) if has_group(suite) else ()
         return cls(points, read_kems(suite, n, kems))
 
     @property
@@ -49,13 +48,18 @@ class PublicKey:
 
     @property
     def gamma(self) -> bytes:
-        """Ḡ, 32 bytes; empty where there is no group."""
-        return self.points[1].encode() if self.points else b""
+        """Ḡ; empty where there is none."""
+        return b"".join(point.encode() for point in self.points[1:])
 
     @property
     def group(self) -> Group | None:
         """Where Y lives, if there is one."""
         return self.points[0].group if self.points else None
+
+
+def points_of(suite: int, proposal_hash: bytes, public: Point) -> tuple[Point, ...]:
+    """(Y, Ḡ) of the committee key Y, or (Y,) where the suite has no second generator."""
+    return (public, second_generator(proposal_hash, public)) if has_second_generator(suite) else (public,)
 
 
 def read_kems(suite: int, n: int, data: bytes) -> tuple[bytes, ...]:
@@ -83,4 +87,5 @@ def kem_names(public: Sequence[bytes]) -> tuple[bytes, ...]:
 
 
 def _cut(suite: int, public: bytes) -> tuple[bytes, bytes]:
-    return (public[:SIZE], public[SIZE:]) if has_group(suite) else (b"", public)
+    end = group_of(suite).size if has_group(suite) else 0
+    return public[:end], public[end:]

@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from escrow.committee import cocktail, kem_possession
-from escrow.committee.cocktail import CIPHERTEXT_SIZE, PROOF_SIZE, Commitment, Context, Route
+from escrow.committee.cocktail import CIPHERTEXT_SIZE, Commitment, Context, Route, proof_size
 from escrow.committee.dispute import Dispute, Ground, Matter
 from escrow.committee.documents import (
     TRANSCRIPT_SIZE,
@@ -26,9 +26,8 @@ from escrow.committee.documents import (
     ShareGeneration,
 )
 from escrow.committee.messages import Kind, ciphertext_hash, commitment_hash, possession, read_entry, session_id
-from escrow.committee.parts import PublicKey, kem_names, read_kems, second_generator
+from escrow.committee.parts import PublicKey, kem_names, points_of, read_kems
 from escrow.crypto import sign, xwing
-from escrow.crypto.group import SIZE
 from escrow.crypto.suites import has_group, has_kem
 from escrow.encoding import expect, number, u8, u16, u64
 from escrow.errors import EscrowError, MalformedError, Reason
@@ -114,7 +113,8 @@ class Record(msgspec.Struct, frozen=True):
     @property
     def transports(self) -> Row:
         """P_1..P_n, once they are all logged."""
-        return tuple(said.group[:SIZE] for said in self.said(Stage.DKG_TRANSPORT))
+        size = _point_size(self.proposal)
+        return tuple(said.group[:size] for said in self.said(Stage.DKG_TRANSPORT))
 
     @property
     def kems(self) -> Row:
@@ -142,7 +142,7 @@ class Record(msgspec.Struct, frozen=True):
 
     def matter(self, dealer: int, recipient: int) -> Matter:
         """What a dispute about one ciphertext is about."""
-        dealt = Commitment.decode(self.said(Stage.DKG_REVEAL)[dealer - 1].group, self.proposal.threshold)
+        dealt = _dealing(self.proposal, self.said(Stage.DKG_REVEAL)[dealer - 1].group)
         keys = self.transports
         route = Route(self.proposal.group, dealt.ephemeral, keys[dealer - 1], keys[recipient - 1])
         return Matter(self.session, self.context, route, dealer, recipient, dealt)
@@ -300,11 +300,12 @@ def _check_kem(record: Record, stage: Stage, said: bytes) -> None:
 
 
 def _check_transport(record: Record, author: int, content: bytes) -> None:
-    expect(content, SIZE + PROOF_SIZE, "a transport key with its proof")
-    if content[:SIZE] in record.transports:
+    group = record.proposal.group
+    expect(content, group.size + proof_size(group), "a transport key with its proof")
+    if content[: group.size] in record.transports:
         raise MalformedError("the transport key is another's")
-    key = record.proposal.group.decode(content[:SIZE])
-    cocktail.schnorr_verify(key, possession(record.session, author), content[SIZE:])
+    key = group.decode(content[: group.size])
+    cocktail.schnorr_verify(key, possession(record.session, author), content[group.size :])
 
 
 def _check_commit(_record: Record, _author: int, content: bytes) -> None:
@@ -314,7 +315,7 @@ def _check_commit(_record: Record, _author: int, content: bytes) -> None:
 def _check_reveal(record: Record, author: int, content: bytes) -> None:
     if commitment_hash(record.session, author, content) != record.said(Stage.DKG_COMMIT)[author - 1].group:
         raise MalformedError("the dealing is not the one that was committed to")
-    cocktail.verify_commitment(record.context, Commitment.decode(content, record.proposal.threshold))
+    cocktail.verify_commitment(record.context, _dealing(record.proposal, content))
 
 
 def _check_ciphertexts(record: Record, _author: int, content: bytes) -> None:
@@ -341,6 +342,14 @@ _CHECKS = {
 """What an entry of each stage must be, without what it says of KEM keys. Whoever logs another one is the culprit."""
 
 
+def _point_size(proposal: CommitteeProposal) -> int:
+    return proposal.group.size if has_group(proposal.suite) else 0
+
+
+def _dealing(proposal: CommitteeProposal, data: bytes) -> Commitment:
+    return Commitment.decode(data, proposal.threshold, proposal.group.size)
+
+
 @lru_cache(maxsize=16)
 def _proposal(data: bytes) -> CommitteeProposal:
     return CommitteeProposal.decode(data)
@@ -355,16 +364,16 @@ def _outcome(proposal_bytes: bytes, session: bytes, retire_at: int, rows: tuple[
     # The base protocol signs neither the ciphertexts nor what the key is for.
     bound = proposal.policy_hash, u64(proposal.period), *rows[Stage.DKG_CIPHERTEXTS], *kems, *proofs
     if has_group(proposal.suite):
-        transports = [each.group[:SIZE] for each in said[Stage.DKG_TRANSPORT]]
-        dealings = [Commitment.decode(each.group, proposal.threshold) for each in said[Stage.DKG_REVEAL]]
+        transports = [each.group[: proposal.group.size] for each in said[Stage.DKG_TRANSPORT]]
+        dealings = [_dealing(proposal, each.group) for each in said[Stage.DKG_REVEAL]]
         context = Context.of(proposal.group, session, transports)
         transcript = cocktail.transcript_hash(context, transports, dealings, digest(Tag.DKG_EXT, *bound))
         joint = cocktail.joint_commitments(proposal.group, dealings)
-        points = joint[0], second_generator(proposal.hash, joint[0])
+        points = points_of(proposal.suite, proposal.hash, joint[0])
         shares = tuple(cocktail.verification_share(joint, i + 1).encode() for i in range(proposal.n))
     else:
         transcript = hashlib.sha512(T(Tag.KEM_TRANSCRIPT, session, *bound)).digest()
-        points, shares = None, kem_names(kems)
+        points, shares = (), kem_names(kems)
     public = PublicKey(points, read_kems(proposal.suite, proposal.n, b"".join(kems)))
 
     signed = [_certificate(each) for each in rows[Stage.DKG_CERTIFY] if each]

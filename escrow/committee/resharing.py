@@ -15,13 +15,13 @@ import msgspec
 from msgspec.structs import replace
 
 from escrow.committee import cocktail
-from escrow.committee.cocktail import CIPHERTEXT_SIZE, PROOF_SIZE, Commitment, Context, Route
+from escrow.committee.cocktail import CIPHERTEXT_SIZE, Commitment, Context, Route, proof_size
 from escrow.committee.dispute import Dispute, Ground, Matter
 from escrow.committee.documents import ShareGeneration
 from escrow.committee.messages import Kind, ciphertext_hash, possession, read_entry
 from escrow.committee.succession import HandoverProposal, verify_shares
 from escrow.crypto import sign
-from escrow.crypto.group import SIZE, Group, Point
+from escrow.crypto.group import Group, Point
 from escrow.crypto.sharing import evaluate_commitments, lagrange_at_zero
 from escrow.encoding import expect, number, u8, u16, u32, u64
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
@@ -75,7 +75,7 @@ class Dealing:
         end = len(data) - HASH_SIZE * proposal.n
         if end < 0:
             raise MalformedError("a dealing has a hash per new member")
-        return cls(Commitment.decode(data[:end], proposal.threshold), data[end:])
+        return cls(Commitment.decode(data[:end], proposal.threshold, proposal.group.size), data[end:])
 
     def hash_for(self, recipient: int) -> bytes:
         """The hash of the ciphertext to new member ``recipient``."""
@@ -266,10 +266,11 @@ class Resharing(msgspec.Struct, frozen=True):
     def _take_transport(self, author: int, content: bytes) -> "Resharing":
         if self.transports[author - 1]:
             return self  # sent again after a crash, or a second thought: the first counts
-        expect(content, SIZE + PROOF_SIZE, "a transport key with its proof")
-        if content[:SIZE] in self._keys:
+        size = self.group.size
+        expect(content, size + proof_size(self.group), "a transport key with its proof")
+        if content[:size] in self._keys:
             raise MalformedError("the transport key is another's")
-        cocktail.schnorr_verify(self.group.decode(content[:SIZE]), possession(self.session, author), content[SIZE:])
+        cocktail.schnorr_verify(self.group.decode(content[:size]), possession(self.session, author), content[size:])
         return replace(self, transports=_with(self.transports, author, content))
 
     def _take_ready(self, author: int, content: bytes) -> "Resharing":
@@ -383,7 +384,7 @@ class Resharing(msgspec.Struct, frozen=True):
 
     @property
     def _keys(self) -> Row:
-        return tuple(said[:SIZE] for said in self.transports)
+        return tuple(said[: self.group.size] for said in self.transports)
 
 
 def name(dealers: tuple[int, ...]) -> bytes:
@@ -420,7 +421,7 @@ def _generation(data: bytes) -> ShareGeneration:
 def _verification_shares(proposal_bytes: bytes, chosen: tuple[tuple[int, bytes], ...]) -> Row:
     """h'_1..h'_n', from the commitments to Σ λ_i g_i."""
     proposal = _proposal(proposal_bytes)
-    weights = lagrange_at_zero(tuple(dealer for dealer, _ in chosen))
+    weights = lagrange_at_zero(tuple(dealer for dealer, _ in chosen), proposal.group.scalar)
     joint = [proposal.group.identity] * proposal.threshold
     for weight, (_, said) in zip(weights, chosen, strict=True):
         points: tuple[Point, ...] = Dealing.decode(said, proposal).dealt.decoded(proposal.group)

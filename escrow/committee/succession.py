@@ -12,12 +12,12 @@ from typing import Final, Self
 from escrow.committee.documents import ShareGeneration, all_signed, read_members
 from escrow.crypto.group import Group, Point
 from escrow.crypto.sharing import interpolate_points
-from escrow.crypto.suites import TDH2_EDWARDS25519, TDH2_RISTRETTO255, group_of
+from escrow.crypto.suites import IBE, IBE_CONVERSATION, TDH2_EDWARDS25519, TDH2_RISTRETTO255, group_of
 from escrow.encoding import join, number, u16, u32
 from escrow.errors import Reason, RefusedError
 from escrow.tags import T, Tag, fields
 
-_RESHARED: Final = frozenset((TDH2_EDWARDS25519, TDH2_RISTRETTO255))
+_RESHARED: Final = frozenset((TDH2_EDWARDS25519, TDH2_RISTRETTO255, IBE, IBE_CONVERSATION))
 """Suites whose shares lie outside the capsules. All others keep theirs until the period ends."""
 
 

@@ -6,7 +6,7 @@ other content. Not a generator for keys that outlive a broken one: those are hed
 
 from typing import final
 
-from escrow.crypto.group import Scalar, scalar_from_wide
+from escrow.crypto.group import Scalar
 from escrow.crypto.kdf import hkdf_expand
 from escrow.encoding import u64
 from escrow.tags import T, Tag
@@ -33,9 +33,9 @@ class Coins:
         self._drawn[use] = count + 1
         return hkdf_expand(self._seed, T(Tag.COINS, use.encode(), u64(count)), length)
 
-    def scalar(self, use: str) -> Scalar:
-        """A scalar that is not zero."""
-        while (scalar := scalar_from_wide(self.take(use, 64))).is_zero:
+    def scalar(self, use: str, kind: type[Scalar] = Scalar) -> Scalar:
+        """A scalar of this kind that is not zero."""
+        while (scalar := kind.from_wide(self.take(use, 64))).is_zero:
             pass
         return scalar
 

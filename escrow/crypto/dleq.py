@@ -5,7 +5,7 @@ caller means by it: suite, keys, ciphertext, index, request. Source: Chaum and P
 challenge hashes the whole statement, as RFC 9497 section 2.2 does.
 """
 
-from escrow.crypto.group import SIZE, Group, Point, Scalar, hash_joined
+from escrow.crypto.group import SIZE, Group, Point, Scalar
 from escrow.encoding import expect, join
 from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.tags import Tag
@@ -21,8 +21,9 @@ def prove(x: Scalar, base2: Point, h: Point, share: Point, context: tuple[bytes,
     """
     statement = join(*context, h.encode(), base2.encode(), share.encode())
     fresh = expect(coins, 32, "the coins of a proof")
-    k = hash_joined(Tag.DLEQ_NONCE, join(x.encode(), fresh) + statement)
-    e = hash_joined(Tag.DLEQ, statement + join(h.group.base_mul(k).encode(), (k * base2).encode()))
+    hashed = type(x).hashed_joined
+    k = hashed(Tag.DLEQ_NONCE, join(x.encode(), fresh) + statement)
+    e = hashed(Tag.DLEQ, statement + join(h.group.base_mul(k).encode(), (k * base2).encode()))
     return e.encode() + (k + e * x).encode()
 
 
@@ -55,11 +56,11 @@ def verify_encoded(
 ) -> None:
     """The same about points that nobody has read yet, for half the price of reading them first."""
     try:
-        e, z = Scalar.decode(proof[:SIZE]), Scalar.decode(proof[SIZE:])
+        e, z = group.scalar.decode(proof[:SIZE]), group.scalar.decode(proof[SIZE:])
         # Each of the three is multiplied once, and that is what checks it: nothing unchecked is ever added.
         (_, eh), (_, zu), (_, es) = (group.decode_times(data, by) for data, by in ((h, e), (base2, z), (share, e)))
         first, second = (group.base_mul(z) - eh).encode(), (zu - es).encode()
     except MalformedError as error:
         raise RefusedError(reason, error.detail) from None
-    if hash_joined(Tag.DLEQ, join(*context, h, base2, share, first, second)) != e:
+    if group.scalar.hashed_joined(Tag.DLEQ, join(*context, h, base2, share, first, second)) != e:
         raise RefusedError(reason, "the proof does not hold for this statement")

@@ -25,6 +25,8 @@ from escrow.errors import Reason, RefusedError
 @final
 class _Libsodium:
     name = "edwards25519"
+    size = SIZE
+    scalar = Scalar
     identity = bytes([1]) + bytes(31)
     is_valid = staticmethod(crypto_core_ed25519_is_valid_point)
     multiply = staticmethod(crypto_scalarmult_ed25519_noclamp)

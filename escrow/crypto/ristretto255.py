@@ -11,7 +11,7 @@ from typing import Final, final
 import rbcl
 
 from escrow.crypto.expand import expand_message_xmd
-from escrow.crypto.group import Group, Scalar
+from escrow.crypto.group import SIZE, Group, Scalar
 from escrow.errors import Reason, RefusedError
 
 _IDENTITY: Final = bytes(32)
@@ -20,6 +20,8 @@ _IDENTITY: Final = bytes(32)
 @final
 class _Rbcl:
     name = "ristretto255"
+    size = SIZE
+    scalar = Scalar
     identity = _IDENTITY
     multiply_base = staticmethod(rbcl.crypto_scalarmult_ristretto255_base)
     add = staticmethod(rbcl.crypto_core_ristretto255_add)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from escrow.capsule.label import Label
+from escrow.crypto.suites import has_identities
 from escrow.errors import BehindError, EscrowError, Reason, RefusedError
 from escrow.ids import Millis
 from escrow.roles.ledger import Ledger, LoggedKey
@@ -23,7 +24,7 @@ from escrow.warrant.intervals import Intervals
 from escrow.warrant.locks import Locks, check_locks
 from escrow.warrant.request import ReleaseRequest
 from escrow.warrant.roster_path import RosterPath
-from escrow.warrant.scope import Scope
+from escrow.warrant.scope import Scope, spans_epoch
 from escrow.warrant.sealing import check_commit, check_leaf, field_root, seal_tag
 from escrow.warrant.table import Event
 
@@ -192,7 +193,10 @@ def check_scope(
     ingest_time: int,
     roster_path: RosterPath | None = None,
 ) -> None:
-    """CUST-8, for one item. ``OUT_OF_SCOPE``, ``ROSTER_PATH``, ``LIVE_CHAIN``, ``BEFORE_ACTIVATION``."""
+    """CUST-8, for one item.
+
+    ``OUT_OF_SCOPE``, ``ROSTER_PATH``, ``LIVE_CHAIN``, ``EPOCH_OPEN``, ``BEFORE_ACTIVATION``.
+    """
     # SPEC CUST-8: what the warrant does not cover, or a chain that still grows, is refused.
     member = None
     if warrant.payload.direction == "CONVERSATION_OF":
@@ -200,22 +204,25 @@ def check_scope(
             raise RefusedError(Reason.ROSTER_PATH, "a warrant on conversations needs the target's roster path")
         member = roster_path.member(label.roster_root)
     warrant.scope.require(label, ingest_time, member)
-    if label.n_max != 1:
-        _check_long_chain(genesis, warrant, clock, label)
-    if warrant.payload.kind == "PROSPECTIVE" and ingest_time < warrant.activation:
+    if spans_epoch(label):
+        _check_epoch(genesis, warrant, clock, label)
+    # SPEC IBE-5: what opens an epoch opens its beginning, so that must lie behind a prospective warrant's activation.
+    opened_from = genesis.policy.epoch_start(label.epoch) if has_identities(label.suite) else ingest_time
+    if warrant.payload.kind == "PROSPECTIVE" and opened_from < warrant.activation:
         raise RefusedError(Reason.BEFORE_ACTIVATION)
 
 
-def _check_long_chain(genesis: Genesis, warrant: SealedWarrant, clock: Clock, label: Label) -> None:
-    """One seed opens a whole epoch of such a chain: the epoch must be over, and be one that the window touches.
+def _check_epoch(genesis: Genesis, warrant: SealedWarrant, clock: Clock, label: Label) -> None:
+    """What is opened with an item is of its whole epoch, which must be over, and one that the window touches.
 
     The warrant's epochs may begin one before the window, for single messages that arrive late; that one is not meant.
     """
     start, end = genesis.policy.epoch_start(label.epoch), genesis.policy.epoch_end(label.epoch)
     if not warrant.scope.window & Intervals.of([(start, end)]):
-        raise RefusedError(Reason.OUT_OF_SCOPE, "a chain of an epoch beside the window")
+        raise RefusedError(Reason.OUT_OF_SCOPE, "an epoch beside the window")
     if clock.low < end + genesis.grace_ms:
-        raise RefusedError(Reason.LIVE_CHAIN)
+        # SPEC IBE-4: no identity key of an epoch that is open, or has not begun, whatever the warrant.
+        raise RefusedError(Reason.EPOCH_OPEN if has_identities(label.suite) else Reason.LIVE_CHAIN)
 
 
 def check_warrant(

@@ -16,7 +16,7 @@ from escrow.warrant import strict
 from escrow.warrant.genesis import Genesis
 from escrow.warrant.intervals import Intervals
 from escrow.warrant.policy import Policy
-from escrow.warrant.strict import Bytes16, Bytes32, Bytes64, Count, Name, Number
+from escrow.warrant.strict import Bytes16, Bytes32, Bytes64, Name, Number
 
 PAYLOAD_TYPE: Final = "application/vnd.escrow.warrant.v1+json"
 
@@ -72,8 +72,9 @@ class WarrantPayload(strict.Document, frozen=True):
     not_before: Number
     not_after: Number
     activation_delay_s: Annotated[int, Meta(ge=0, le=(1 << 32) - 1)]
-    max_capsules: Count
+    max_capsules: Number
     max_identity_keys: Number
+    """One of these two is 0; the other is how many of its units the policy's scheme may open."""
     request_key: Bytes32
     """Ed25519 key of the agency, for this warrant alone."""
     recipient_hpke_key: _RecipientKey
@@ -93,6 +94,11 @@ class WarrantPayload(strict.Document, frozen=True):
     def id(self) -> bytes:
         """16 bytes."""
         return bytes.fromhex(self.warrant_id)
+
+    @property
+    def quota(self) -> int:
+        """How many release units may be opened, capsules or identity keys."""
+        return self.max_identity_keys or self.max_capsules
 
     @property
     def policy_hash(self) -> bytes:
@@ -177,8 +183,31 @@ def _check_targets(payload: WarrantPayload, policy: Policy) -> None:
         (len(set(payload.targets)) == len(payload.targets), "a target stands twice"),
         (payload.conv_tags != (), "no conversation is named"),
         (set(payload.suites) == {policy.suite}, "the suites are not the policy's"),
-        (payload.max_capsules <= policy.limits.max_capsules, "more capsules than the policy admits"),
-        (payload.max_identity_keys == 0, "this suite has no identity keys"),
+    )
+    # SPEC IBE-9: a warrant bounds what its suite opens, and promises no other bound.
+    capsules, keys, limits = payload.max_capsules, payload.max_identity_keys, policy.limits
+    if policy.opens_identities:
+        _require(
+            (capsules == 0, "identity keys open however many capsules there are: no number of them is promised"),
+            (1 <= keys <= limits.max_identity_keys, "no identity keys, or more than the policy admits"),
+        )
+        _check_width(payload, policy)
+    else:
+        _require(
+            (1 <= capsules <= limits.max_capsules, "no capsules, or more than the policy admits"),
+            (keys == 0, "this suite has no identity keys"),
+        )
+
+
+def _check_width(payload: WarrantPayload, policy: Policy) -> None:
+    """An identity key is of an account, perhaps with all its conversations: nothing narrower is promised."""
+    # SPEC IBE-6: a warrant that is narrower than an identity key, or needs keys wider than itself, is refused.
+    _require(
+        (all(target.device is None for target in payload.targets), "identity keys are of accounts, not of devices"),
+        (
+            not policy.opens_accounts or (payload.direction == "SENT_BY" and payload.conv_tags is None),
+            "identity keys of whole accounts are not divided by conversation",
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Self
 from escrow.capsule.body import Body
 from escrow.capsule.header import Header, cap_hash
 from escrow.capsule.label import Label, label_hash
+from escrow.capsule.schemes import scheme_of
 from escrow.encoding import number, u64
 from escrow.tags import T, Tag, fields
 from escrow.warrant.roster_path import RosterPath, split_path
@@ -96,8 +97,13 @@ class Item:
 
     @cached_property
     def capsule_id(self) -> tuple[bytes, bytes]:
-        """Label hash and capsule hash, 32 bytes each: what quotas count."""
+        """Label hash and capsule hash, 32 bytes each."""
         return label_hash(self.label), cap_hash(self.terms.suite, self.capsule)
+
+    @cached_property
+    def unit(self) -> tuple[bytes, ...]:
+        """What a share for this item opens, see ``Scheme.unit``: what quotas count."""
+        return scheme_of(self.terms.suite).unit(self.label, self.capsule)
 
     @property
     def order(self) -> tuple[bytes, bytes, int]:

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from escrow.crypto.suites import MOST_KEM_KEYS, SUITES, has_kem
+from escrow.crypto.suites import IBE, MOST_KEM_KEYS, SUITES, has_identities, has_kem
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.ids import Epoch, Millis
 from escrow.warrant import dsse, strict
@@ -19,7 +19,9 @@ from escrow.warrant.strict import Bytes32, Count, Length, Name, Number
 
 PAYLOAD_TYPE: Final = "application/vnd.escrow.policy.v1+json"
 
-SchemeName = Literal["tdh2-ed25519", "tdh2-ristretto255", "pq", "hybrid-ed25519", "hybrid-ristretto255"]
+SchemeName = Literal[
+    "tdh2-ed25519", "tdh2-ristretto255", "ibe", "ibe-conversation", "pq", "hybrid-ed25519", "hybrid-ristretto255"
+]
 """How a policy names an escrow scheme: the keys of ``SUITES``."""
 
 PAIR: Final = 2
@@ -34,15 +36,17 @@ class Limits(strict.Document, frozen=True):
     max_duration: Length
     """From ``not_before`` to ``not_after``."""
     max_capsules: Count
+    max_identity_keys: Count
+    """Where a share opens whatever is sealed to an identity, these are counted in the place of capsules."""
     max_targets: Count
     min_activation_delay_s: Number
     """Seconds between the witnessed seal and the first release."""
     max_nondisclosure: Length
     """From ``not_before`` to the end of secrecy, not counting logged extensions."""
     urgent_capsules: Count
-    """Capsules that an urgent warrant opens before it has its second lock."""
+    """Capsules, or identity keys, that an urgent warrant opens before it has its second lock."""
     agency_daily_cap: Count
-    """Capsules that one custodian opens in one day for one agency; so for the caps below."""
+    """Capsules, or identity keys, that one custodian opens in one day for one agency; so for the caps below."""
     authority_daily_cap: Count
     """Under the warrants of one authority."""
     target_daily_cap: Count
@@ -117,8 +121,18 @@ class Policy(strict.Document, frozen=True, dict=True):
 
     @property
     def has_single_messages(self) -> bool:
-        """Whether some chains have one message, so that a warrant's window divides them by time."""
-        return 1 in (self.reseed.pairs.n_max, self.reseed.groups.n_max)
+        """Whether some shares open one message, so that a warrant's window divides them by time."""
+        return not self.opens_identities and 1 in (self.reseed.pairs.n_max, self.reseed.groups.n_max)
+
+    @property
+    def opens_identities(self) -> bool:
+        """Whether a share opens whatever an account has sealed in an epoch, not a single capsule."""
+        return has_identities(self.suite)
+
+    @property
+    def opens_accounts(self) -> bool:
+        """Whether it opens all of the account's conversations, too."""
+        return self.suite == IBE
 
     def epoch_of(self, time: int) -> Epoch:
         """The epoch that contains ``time``; ``RANGE_INVALID`` before the first."""

@@ -170,7 +170,7 @@ def check_successor(new: WarrantPayload, before: WarrantPayload) -> None:
             raise RefusedError(Reason.OUT_OF_SCOPE, "a renewal does not reach further back")
         if new.not_before > before.not_after:
             raise RefusedError(Reason.RANGE_INVALID, "a renewal begins before the end of what it renews")
-    elif new.max_capsules > before.max_capsules or new.not_before < before.not_before:
+    elif new.quota > before.quota or new.not_before < before.not_before:
         raise RefusedError(Reason.RANGE_INVALID, "a modification opens no more, and no earlier")
     if new.kind != before.kind or not covered <= known:
         raise RefusedError(Reason.OUT_OF_SCOPE, "a successor covers no more than what it replaces: apply anew")

@@ -115,7 +115,7 @@ class Denial:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseResponse:
-    """``T("release-response", …)``: what HPKE carries; one share per capsule, in the order of the request."""
+    """``T("release-response", …)``: what HPKE carries; one share per release unit, in the order of the request."""
 
     index: int
     """The custodian's index in its committee, 1..n."""

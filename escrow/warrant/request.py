@@ -1,17 +1,20 @@
 """The release request: everything one custodian needs in order to decide anew, in one signed byte string.
 
 One request asks one committee under one warrant. Its items are sorted and distinct, so the same wish has one
-encoding and one hash, and quotas count capsules, not how often somebody asks for them.
+encoding and one hash, and quotas count release units, not how often somebody asks for them: capsules or, where a share
+opens an identity, identities, which the request then names.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Self
 
 from escrow.crypto import sign
-from escrow.encoding import join, number, split, u32, u64
+from escrow.crypto.suites import has_identities
+from escrow.encoding import expect, join, number, split, u32, u64
 from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.tags import T, Tag, digest, fields
 from escrow.tlog.merkle import root_of
@@ -40,6 +43,8 @@ class ReleaseRequest:
     nonce: bytes
     expires: int
     """Milliseconds."""
+    identities: tuple[bytes, ...] = ()
+    """Hashes of the identities whose keys are asked for; none where shares open single capsules."""
 
     def encode(self) -> bytes:
         """What is hashed and sent."""
@@ -55,12 +60,15 @@ class ReleaseRequest:
             join(*(item.encode() for item in self.items)),
             self.nonce,
             u64(self.expires),
+            *((join(*self.identities),) if self.identities else ()),
         )
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Strict inverse of ``encode``; ``MalformedError`` also if items are missing, doubled or out of order."""
-        *head, items, nonce, expires = fields(Tag.RELEASE_REQUEST, data, 32, 32, 32, None, 16, 32, 32, None, 16, 8)
+        widths = 32, 32, 32, None, 16, 32, 32, None, 16, 8, None
+        cut = fields(Tag.RELEASE_REQUEST, data, *widths, optional=1)
+        *head, items, nonce, expires = cut[:10]
         seal_tag, salt, field_root, dsse, request_id, committee_key_hash, salt_of_items = head
         decoded = tuple(Item.decode(item) for item in split(items, most=MOST_ITEMS))
         # SPEC WRT-13: a request without items, or with items out of order or doubled, is refused.
@@ -77,6 +85,7 @@ class ReleaseRequest:
             decoded,
             nonce,
             number(expires),
+            _identities(cut[10]) if len(cut) > 10 else (),
         )
 
     @cached_property
@@ -85,19 +94,19 @@ class ReleaseRequest:
         return hashlib.sha256(self.encode()).digest()
 
     @cached_property
-    def capsules(self) -> tuple[tuple[bytes, bytes], ...]:
-        """Label hash and capsule hash of each capsule asked for, once, in order."""
-        return tuple(dict.fromkeys(item.capsule_id for item in self.items))
+    def units(self) -> tuple[tuple[bytes, ...], ...]:
+        """What the request would open, once each, in the order of its items."""
+        return units_of(self.items)
 
     @property
     def count(self) -> int:
-        """How many capsules the request would open."""
-        return len(self.capsules)
+        """How many release units the request would open."""
+        return len(self.units)
 
     @cached_property
     def item_root(self) -> bytes:
-        """RFC 6962 root over the salted capsules: what the log learns of the items."""
-        return root_of([item_leaf(item_salt(self.item_salt, *one), *one) for one in self.capsules])
+        """RFC 6962 root over the salted units: what the log learns of the items."""
+        return root_of([item_leaf(item_salt(self.item_salt, *one), *one) for one in self.units])
 
     def check_one_committee(self) -> None:
         """Refuse items of another committee than the one that is asked; ``COMMITTEE_NOT_MINE``."""
@@ -105,15 +114,39 @@ class ReleaseRequest:
         if any(item.terms.committee_key_hash != self.committee_key_hash for item in self.items):
             raise RefusedError(Reason.COMMITTEE_NOT_MINE, "an item belongs to another committee")
 
+    def check_identities(self) -> None:
+        """Refuse if what is named is not what the items belong to; ``ID_MISMATCH``."""
+        # SPEC IBE-8: a custodian gives the keys that are named, and these are those of the items.
+        if self.identities != identities_of(self.items):
+            raise RefusedError(Reason.ID_MISMATCH)
 
-def item_salt(salt: bytes, label_hash: bytes, cap_hash: bytes) -> bytes:
-    """The salt of one capsule's leaf, 32 bytes: showing one leaf helps nobody to guess another."""
-    return digest(Tag.ITEM_SALT, salt, label_hash, cap_hash)
+
+def units_of(items: Iterable[Item]) -> tuple[tuple[bytes, ...], ...]:
+    """The release units that these items belong to, once each."""
+    return tuple(dict.fromkeys(item.unit for item in items))
 
 
-def item_leaf(salt: bytes, label_hash: bytes, cap_hash: bytes) -> bytes:
+def identities_of(items: Iterable[Item]) -> tuple[bytes, ...]:
+    """What a request for these items names: the units that are identities."""
+    named = units_of(item for item in items if has_identities(item.terms.suite))
+    return tuple(one for (one,) in named)
+
+
+def item_salt(salt: bytes, *unit: bytes) -> bytes:
+    """The salt of one unit's leaf, 32 bytes: showing one leaf helps nobody to guess another."""
+    return digest(Tag.ITEM_SALT, salt, *unit)
+
+
+def item_leaf(salt: bytes, *unit: bytes) -> bytes:
     """Leaf data under ``item_root``."""
-    return T(Tag.ITEM, salt, label_hash, cap_hash)
+    return T(Tag.ITEM, salt, *unit)
+
+
+def _identities(data: bytes) -> tuple[bytes, ...]:
+    named = tuple(expect(one, 32, "the hash of an identity") for one in split(data, most=MOST_ITEMS))
+    if not named:
+        raise MalformedError("identities are named, or the field is not there")
+    return named
 
 
 def sign_request(key: sign.SigningKey, request: ReleaseRequest) -> bytes:

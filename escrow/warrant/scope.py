@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Self, TypeVar
 
 from escrow.capsule.label import Label
+from escrow.crypto.suites import has_identities
 from escrow.errors import Reason, RefusedError
 from escrow.warrant.documents import WarrantPayload
 from escrow.warrant.intervals import Intervals
@@ -81,7 +82,8 @@ class Scope:
         """Whether an item with this label, received by the relay at ``ingest_time``, is covered.
 
         ``member`` is an account proved to be in the label's roster; only whole conversations ask for one.
-        A chain of many messages is covered by its epoch: its messages share one key, so no time divides them.
+        What is opened by the epoch is covered by it: a chain of many messages, which share one key, and whatever is
+        sealed to an identity. No time divides them.
         """
         account, device = label.sender_account, label.sender_device
         return (
@@ -89,7 +91,7 @@ class Scope:
             and (self.members is None or member in self.members)
             and (self.conversations is None or label.conv_tag in self.conversations)
             and any(label.policy_hash == policy and label.epoch in part for policy, part in self.epochs)
-            and (label.n_max != 1 or ingest_time in self.window)
+            and (spans_epoch(label) or ingest_time in self.window)
         )
 
     def require(self, label: Label, ingest_time: int, member: bytes | None = None) -> None:
@@ -112,6 +114,11 @@ class Scope:
     def __le__(self, other: "Scope") -> bool:
         """Whether everything in here is in ``other``."""
         return self & other == self
+
+
+def spans_epoch(label: Label) -> bool:
+    """Whether whoever opens one message of this label opens its epoch: by a chain that goes on, or by an identity."""
+    return label.n_max != 1 or has_identities(label.suite)
 
 
 EMPTY: Final = Scope.make(epochs=(), window=Intervals())

@@ -35,7 +35,7 @@ class SealedLeaf:
     authority: bytes
     warrant_class: WarrantClass
     count_bucket: int
-    """Decimal digits of ``max_capsules``."""
+    """Decimal digits of the quota."""
     urgent: bool
     approve_by: int
     nondisclosure_until: int
@@ -122,7 +122,7 @@ def make_leaf(payload: WarrantPayload, dsse: bytes, salt: bytes) -> SealedLeaf:
         commit=commitment(salt, dsse, field_root(payload)),
         authority=bytes.fromhex(payload.authority),
         warrant_class=WarrantClass[payload.kind],
-        count_bucket=len(str(payload.max_capsules)),
+        count_bucket=len(str(payload.quota)),
         urgent=payload.urgent,
         approve_by=payload.approve_by,
         nondisclosure_until=payload.nondisclosure_until,

@@ -130,6 +130,7 @@ def _policy(terms: Terms, custodians: list[str]) -> Policy:
             max_window=3650 * DAY,
             max_duration=180 * DAY,
             max_capsules=1_000_000,
+            max_identity_keys=10_000,
             max_targets=16,
             min_activation_delay_s=terms.activation_delay_s,
             max_nondisclosure=365 * DAY,

@@ -24,7 +24,7 @@ ENTROPY_AND_CLOCK = (
     "time.*",
     "uuid.uuid*",
 )
-GROUP = ("nacl.bindings.crypto_core_*", "nacl.bindings.crypto_scalarmult_ed25519*", "rbcl.*")
+GROUP = ("nacl.bindings.crypto_core_*", "nacl.bindings.crypto_scalarmult_ed25519*", "rbcl.*", "py_arkworks_bls12381.*")
 X25519 = ("nacl.bindings.crypto_scalarmult", "nacl.bindings.crypto_scalarmult_base")
 VERIFY_KEY = ("nacl.signing.VerifyKey", "nacl.bindings.crypto_sign*")
 
@@ -109,7 +109,8 @@ def test_the_core_draws_no_entropy_and_reads_no_clock() -> None:
 
 
 def test_only_the_backends_of_the_group_call_the_curve() -> None:
-    assert users(GROUP).keys() == {"escrow/crypto/edwards25519.py", "escrow/crypto/ristretto255.py"}
+    backends = ("bls12381", "edwards25519", "ristretto255")
+    assert users(GROUP).keys() == {f"escrow/crypto/{name}.py" for name in backends}
 
 
 def test_only_the_agreement_module_calls_x25519() -> None:

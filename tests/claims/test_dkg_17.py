@@ -1,15 +1,17 @@
-"""DKG-17: shares that lie in the capsules have no handover: nothing that could begin one takes the suite."""
+"""DKG-17: shares of ibe are of G2, and shares that lie in the capsules have no handover, whoever begins one."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from escrow.committee.documents import verify_holders
 from escrow.committee.resharing import Resharing
 from escrow.committee.succession import HandoverProposal
-from escrow.crypto.suites import HYBRID_EDWARDS25519, HYBRID_RISTRETTO255, PQ, TDH2_EDWARDS25519
-from escrow.errors import Reason, RefusedError
+from escrow.crypto.suites import HYBRID_EDWARDS25519, HYBRID_RISTRETTO255, IBE, PQ, TDH2_EDWARDS25519, TDH2_RISTRETTO255
+from escrow.errors import EscrowError, Reason, RefusedError
 from tests.claims.measures import Census, effort
-from tests.core.committee.succession import made
+from tests.core.committee.council import proposal_of
+from tests.core.committee.succession import Held, made
 
 pytestmark = pytest.mark.claim("DKG-17")
 
@@ -31,3 +33,24 @@ def test_no_handover_of_a_suite_with_shares_in_its_capsules_begins(census: Censu
             Resharing.begin(proposal, held.generation, key, 7)
         assert refused.value.reason is Reason.SUITE_MISMATCH
     census("refused")
+
+
+@pytest.mark.parametrize("suite", [TDH2_EDWARDS25519, TDH2_RISTRETTO255, IBE])
+@pytest.mark.parametrize("passed_off", [TDH2_EDWARDS25519, IBE])
+def test_shares_of_one_group_do_not_pass_for_those_of_another(census: Census, suite: int, passed_off: int) -> None:
+    held = made(3, 2, suite)
+    proposal = proposal_of(3, 2, suite=passed_off)
+    if suite == passed_off:
+        verify_holders(held.generation, proposal)
+        Resharing.begin(_refresh(suite, held), held.generation, held.key.public, 7)
+        census("begun")
+        return
+    with pytest.raises(EscrowError):
+        verify_holders(held.generation, proposal)
+    with pytest.raises(EscrowError):
+        Resharing.begin(_refresh(passed_off, held), held.generation, held.key.public, 7)
+    census("of another group")
+
+
+def _refresh(suite: int, held: Held) -> HandoverProposal:
+    return HandoverProposal(suite, held.generation.hash, held.generation.members, 2, bytes(16))

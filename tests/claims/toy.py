@@ -1,7 +1,7 @@
 """The product over a group of 1009 elements: small enough to try every secret, every seed and every dealing.
 
-The arithmetic is that of ``tests.oracles.slow_groups``. All else is the product's own code, which knows the order of
-its groups by one name; while a toy is in use, that name means the toy's.
+The arithmetic is that of ``tests.oracles.slow_groups``. All else is the product's own code, whose scalars
+know their order by one name; while a toy is in use, that name means the toy's.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from typing import Final
 
 import pytest
 
-from escrow.crypto import group, sharing
-from escrow.crypto.group import Group
+from escrow.crypto import sharing
+from escrow.crypto.group import SIZE, Group, Scalar
 from tests.oracles.slow_groups import Toy
 
 TOY: Final = Toy()
@@ -21,6 +21,8 @@ class ToyLibrary:
     """See ``escrow.crypto.group.Library``."""
 
     name = "toy-1009"
+    size = SIZE
+    scalar: type[Scalar] = Scalar
     identity = (1).to_bytes(32, "little")
 
     def is_valid(self, point: bytes) -> bool:
@@ -58,8 +60,7 @@ GROUP: Final = Group(ToyLibrary())
 def scalars_modulo(order: int) -> Iterator[None]:
     """The product's scalars are those of a group of another order meanwhile."""
     with pytest.MonkeyPatch.context() as patched:
-        for module in (group, sharing):
-            patched.setattr(module, "ORDER", order)
+        patched.setattr(Scalar, "order", order)
         sharing.lagrange_at_zero.cache_clear()
         try:
             yield

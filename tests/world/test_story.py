@@ -89,6 +89,17 @@ def test_the_story_is_the_same_under_every_scheme(scheme: SchemeName) -> None:
     assert set(events.facts["expired"]["answers"].values()) == {Reason.EXPIRED.name}
 
 
+@pytest.mark.parametrize(("start", "end", "beside"), [(17, 30, 3), (25, 26, 2)])
+def test_where_keys_open_epochs_the_summary_counts_what_they_opened_beside_the_window(
+    start: int, end: int, beside: int
+) -> None:
+    """Bob writes twice a day, at one and at six in the afternoon; hours from the start of the third day."""
+    work = replace(SHORT, start=SHORT.start + 3600 * start, end=SHORT.start + 3600 * end)
+    summary, _ = tell(work, founded(work, terms=Terms(scheme="ibe")))
+    assert summary.as_promised
+    assert (summary.over_collected, summary.opened) == (beside, beside + len(work.in_scope))
+
+
 @pytest.mark.parametrize("scheme", ["pq", "hybrid-ed25519"])
 @pytest.mark.parametrize(("slots", "reason"), [((2,), "CAPSULE_MALFORMED"), ((1, 2, 5), "NOT_ENOUGH_SHARES")])
 def test_a_capsule_that_its_sender_spoilt_keeps_no_other_from_being_opened(

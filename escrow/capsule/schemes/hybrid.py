@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from escrow.capsule.schemes.base import NO_SHARE, CommitteeContext, ShareRequest
+from escrow.capsule.schemes.base import NO_SHARE, CommitteeContext, Scheme, ShareRequest, capsule_unit
 from escrow.capsule.schemes.pq import Pq
 from escrow.capsule.schemes.tdh2 import CAPSULE_SIZE, SHARE_SIZE, Tdh2
 from escrow.crypto.group import SIZE
@@ -24,7 +24,7 @@ Parts = tuple[bytes, bytes]
 """What is TDH2's, what is PQ's."""
 
 
-class Hybrid:
+class Hybrid(Scheme):
     """The scheme of suites 5 and 6; see ``base.Scheme``."""
 
     __slots__ = ()
@@ -59,15 +59,30 @@ class Hybrid:
         """Yes, since PQ may."""
         return True
 
-    def recover(self, ctx: CommitteeContext, label: bytes, capsule: bytes, shares: Mapping[int, bytes]) -> Secret:
-        """Both seeds."""
+    def unit(self, label: bytes, capsule: bytes) -> tuple[bytes, ...]:
+        """The capsule."""
+        return capsule_unit(label, capsule)
+
+    def combine(self, ctx: CommitteeContext, label: bytes, capsule: bytes, shares: Mapping[int, bytes]) -> Secret:
+        """Both keys."""
         (one, other), (first, second) = _cut(capsule, CAPSULE_SIZE), _cut_each(shares)
-        seeds = _TDH2.recover(ctx, label, one, first), _PQ.recover(ctx, label, other, second)
-        return Secret(b"".join(seed.expose() for seed in seeds))
+        return _joined(_TDH2.combine(ctx, label, one, first), _PQ.combine(ctx, label, other, second))
+
+    def open(self, ctx: CommitteeContext, label: bytes, capsule: bytes, key: Secret) -> Secret:
+        """Both seeds."""
+        (one, other), (first, second) = _cut(capsule, CAPSULE_SIZE), _cut(key.expose(), SIZE)
+        return _joined(
+            _TDH2.open(ctx, label, one, Secret(first)),
+            _PQ.open(ctx, label, other, Secret(second)),
+        )
 
     def faults(self, ctx: CommitteeContext, label: bytes, capsule: bytes, shares: Mapping[int, bytes]) -> str:
         """PQ's slots."""
         return _PQ.faults(ctx, label, _cut(capsule, CAPSULE_SIZE)[1], _cut_each(shares)[1])
+
+
+def _joined(*secrets: Secret) -> Secret:
+    return Secret(b"".join(secret.expose() for secret in secrets))
 
 
 def _cut(data: bytes, width: int) -> Parts:

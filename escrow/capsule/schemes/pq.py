@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from itertools import combinations, islice
 from typing import Final, NamedTuple, Self
 
-from escrow.capsule.schemes.base import NO_SHARE, CommitteeContext, ShareRequest
+from escrow.capsule.schemes.base import NO_SHARE, CommitteeContext, Scheme, ShareRequest, capsule_unit
 from escrow.crypto import aead, xwing
 from escrow.crypto.group import Scalar, hash_to_scalar
 from escrow.crypto.kdf import hkdf_expand, hkdf_extract
@@ -54,7 +54,7 @@ class _Slot(NamedTuple):
         return cls(capsule[start:ciphertext], capsule[ciphertext : end - 32], capsule[end - 32 : end])
 
 
-class Pq:
+class Pq(Scheme):
     """The scheme of suite 4; see ``base.Scheme``."""
 
     __slots__ = ()
@@ -102,7 +102,11 @@ class Pq:
         """Yes: what is in a slot is seen by its owner alone."""
         return True
 
-    def recover(self, ctx: CommitteeContext, label: bytes, capsule: bytes, shares: Mapping[int, bytes]) -> Secret:
+    def unit(self, label: bytes, capsule: bytes) -> tuple[bytes, ...]:
+        """The capsule."""
+        return capsule_unit(label, capsule)
+
+    def combine(self, ctx: CommitteeContext, label: bytes, capsule: bytes, shares: Mapping[int, bytes]) -> Secret:
         """Interpolates z. A look at ``com`` is cheap, and keeps out bad shares whose errors cancel out."""
         place = _Place(ctx.encode(), label)
         try:
@@ -111,8 +115,13 @@ class Pq:
                 place.check(share, index, _Slot.of(capsule, index).com)
         except RefusedError as error:
             raise MalformedError(error.detail) from None
-        z = interpolate_scalars({index: _read(share) for index, share in shares.items()})
-        return Secret(place.masked(capsule[:MASKED_SIZE], z))
+        return Secret(interpolate_scalars({index: _read(share) for index, share in shares.items()}).encode())
+
+    def open(self, ctx: CommitteeContext, label: bytes, capsule: bytes, key: Secret) -> Secret:
+        """Takes the mask off; the key is z, 32 bytes."""
+        expect(capsule, MASKED_SIZE + len(ctx.kems) * SLOT_SIZE, "a capsule")
+        z = Scalar.decode(key.expose())
+        return Secret(_Place(ctx.encode(), label).masked(capsule[:MASKED_SIZE], z))
 
     def faults(self, ctx: CommitteeContext, label: bytes, capsule: bytes, shares: Mapping[int, bytes]) -> str:
         """The slots that are not what the seed makes of them which threshold others hold."""
@@ -124,7 +133,8 @@ class Pq:
             agreeing.setdefault(agree, few)
         # What most shares agree on comes first: making capsules again is what costs.
         for agree in sorted(agreeing, key=len, reverse=True)[:_MOST_SEEDS]:
-            seed = self.recover(ctx, label, capsule, {i: shares[i] for i in agreeing[agree]})
+            key = self.combine(ctx, label, capsule, {i: shares[i] for i in agreeing[agree]})
+            seed = self.open(ctx, label, capsule, key)
             again = self.encapsulate(ctx, label, seed)
             wrong = [i for i in range(1, len(ctx.kems) + 1) if _Slot.of(again, i) != _Slot.of(capsule, i)]
             if len(wrong) <= len(ctx.kems) - ctx.threshold:

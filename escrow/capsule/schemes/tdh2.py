@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final, NamedTuple, Self
 
-from escrow.capsule.schemes.base import CommitteeContext, ShareRequest
+from escrow.capsule.schemes.base import CommitteeContext, Scheme, ShareRequest, capsule_unit
 from escrow.committee.parts import second_generator
 from escrow.crypto import dleq
 from escrow.crypto.group import SIZE, Group, Point, Scalar, hash_to_scalar
@@ -45,7 +45,7 @@ class _Parts(NamedTuple):
         return cls(capsule[:32], capsule[32:64], capsule[64:96], capsule[96:128], capsule[128:])
 
 
-class Tdh2:
+class Tdh2(Scheme):
     """The scheme of suites 1 and 2; see ``base.Scheme``."""
 
     __slots__ = ()
@@ -57,7 +57,7 @@ class Tdh2:
         r, s = (hash_to_scalar(tag, bound, label, m) for tag in (Tag.TDH2_R, Tag.TDH2_S))
         group, gamma_ = ctx.group, ctx.gamma
         u, u_bar = group.base_mul(r).encode(), (r * gamma_).encode()
-        c = _xor(m, _mask(bound, label, u, r * ctx.public))
+        c = _xor(m, _mask(bound, label, u, (r * ctx.public).encode()))
         e = _challenge(bound, label, c, u, u_bar, group.base_mul(s), s * gamma_)
         return c + u + u_bar + e.encode() + (s + r * e).encode()
 
@@ -92,11 +92,19 @@ class Tdh2:
         """No: a capsule that verifies has a share for everybody."""
         return False
 
-    def recover(self, ctx: CommitteeContext, label: bytes, capsule: bytes, shares: Mapping[int, bytes]) -> Secret:
+    def unit(self, label: bytes, capsule: bytes) -> tuple[bytes, ...]:
+        """The capsule."""
+        return capsule_unit(label, capsule)
+
+    def combine(self, ctx: CommitteeContext, label: bytes, capsule: bytes, shares: Mapping[int, bytes]) -> Secret:  # noqa: ARG002
         """Interpolates x·u in the exponent."""
+        _Parts.of(capsule)
+        return Secret(interpolate_encoded(ctx.group, {i: _part(share) for i, share in shares.items()}).encode())
+
+    def open(self, ctx: CommitteeContext, label: bytes, capsule: bytes, key: Secret) -> Secret:
+        """Takes the mask off; the key is x·u, 32 bytes."""
         c, u, *_ = _Parts.of(capsule)
-        shared = interpolate_encoded(ctx.group, {index: _part(share) for index, share in shares.items()})
-        return Secret(_xor(c, _mask(ctx.encode(), label, u, shared)))
+        return Secret(_xor(c, _mask(ctx.encode(), label, u, key.expose())))
 
     def faults(self, *_: object) -> str:
         """A capsule has no parts that could be told apart."""
@@ -122,8 +130,8 @@ def _verification_share(group: Group, x: Scalar) -> Point:
     return _VERIFICATION_SHARES[name]
 
 
-def _mask(bound: bytes, label: bytes, u: bytes, shared: Point) -> bytes:
-    return hashlib.sha512(T(Tag.TDH2_KEM, bound, label, u, shared.encode())).digest()[:SIZE]
+def _mask(bound: bytes, label: bytes, u: bytes, shared: bytes) -> bytes:
+    return hashlib.sha512(T(Tag.TDH2_KEM, bound, label, u, shared)).digest()[:SIZE]
 
 
 def _challenge(bound: bytes, label: bytes, c: bytes, u: bytes, u_bar: bytes, w: Point, w_bar: Point) -> Scalar:

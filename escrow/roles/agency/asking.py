@@ -1,7 +1,6 @@
-"""From produced items to release requests: one committee each, no capsule split, none beyond the warrant's quota."""
+"""From produced items to release requests: one committee each, no unit split, none beyond the warrant's quota."""
 
 from collections.abc import Iterator
-from itertools import groupby
 
 from msgspec.structs import replace
 
@@ -18,7 +17,7 @@ from escrow.roles.agency.state import (
 from escrow.roles.lightview import LightView
 from escrow.roles.machine import Draft
 from escrow.warrant.item import Item
-from escrow.warrant.request import ReleaseRequest, sign_request
+from escrow.warrant.request import ReleaseRequest, identities_of, sign_request
 from escrow.warrant.sealing import field_root, seal_tag
 
 MOST_ITEMS = 256
@@ -37,7 +36,7 @@ def ask(draft: Draft, light: LightView, warrant_id: bytes, case: Investigation, 
     for item in unasked(draft, warrant_id):
         by_period.setdefault(policy.period_of(item.terms.epoch), []).append(item)
     complete = True
-    room = case.payload.max_capsules - sum(asked.count for _, asked in all_asked(draft, warrant_id))
+    room = case.payload.quota - sum(asked.count for _, asked in all_asked(draft, warrant_id))
     for period, items in sorted(by_period.items()):
         if light.want_generation(draft, period):
             complete = False
@@ -58,13 +57,13 @@ def ask(draft: Draft, light: LightView, warrant_id: bytes, case: Investigation, 
 
 
 def _chunks(items: list[Item], room: int) -> Iterator[tuple[Item, ...]]:
-    """Cut items into requests, whole capsules each, at most ``room`` capsules in all."""
+    """Cut items into requests, whole release units each, at most ``room`` units in all."""
+    units: dict[tuple[bytes, ...], list[Item]] = {}
+    for item in items:
+        units.setdefault(item.unit, []).append(item)
     chunk: list[Item] = []
     size = 0
-    for place, (_, group) in enumerate(groupby(items, key=lambda item: item.capsule_id)):
-        if place >= room:
-            break
-        together = list(group)
+    for together in list(units.values())[: max(room, 0)]:
         weight = sum(len(item.encode()) for item in together)
         if chunk and (len(chunk) + len(together) > MOST_ITEMS or size + weight > MOST_BYTES):
             yield tuple(chunk)
@@ -77,6 +76,7 @@ def _chunks(items: list[Item], room: int) -> Iterator[tuple[Item, ...]]:
 
 def _request(case: Investigation, items: tuple[Item, ...], coins: Coins) -> ReleaseRequest:
     payload = case.payload
+    ordered = tuple(sorted(items, key=lambda item: item.order))
     return ReleaseRequest(
         seal_tag=seal_tag(payload.id),
         salt=case.salt,
@@ -85,7 +85,8 @@ def _request(case: Investigation, items: tuple[Item, ...], coins: Coins) -> Rele
         request_id=coins.take("request-id", 16),
         committee_key_hash=items[0].terms.committee_key_hash,
         item_salt=coins.take("item-salt", 32),
-        items=items,
+        items=ordered,
         nonce=coins.take("nonce", 16),
         expires=payload.not_after,
+        identities=identities_of(ordered),
     )

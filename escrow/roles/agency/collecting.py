@@ -90,14 +90,17 @@ def report(view: Read | Draft, light: LightView, warrant_id: bytes) -> Report:
         said, names = all_said(view, warrant_id, request_hash), holders(view, light, asked)
         outcomes = tuple(CustodianOutcome(names[index - 1], one.outcome) for index, one in said.items())
         requests.append(RequestReport(request_hash, asked.count, outcomes, asked.opened, asked.reason, asked.culprits))
+    opened = [one for one in all_opened(view, warrant_id) if not one.reason]
+    window = case.payload.message_window
     return Report(
         warrant_id,
         case.state,
         case.signers,
         case.refused,
         produced=produced(view, warrant_id),
-        opened=sum(1 for one in all_opened(view, warrant_id) if not one.reason),
+        opened=len(opened),
         requests=tuple(requests),
+        beyond=sum(not window.start <= one.ingest_time < window.end for one in opened),
     )
 
 

@@ -27,6 +27,8 @@ class NewApplication(Call, frozen=True):
     not_after: int
     max_capsules: int
     instrument: bytes
+    max_identity_keys: int = 0
+    """Where the policy's scheme opens identities; then ``max_capsules`` is 0."""
     activation_delay_s: int = 0
     """Never less than the policy's."""
     nondisclosure_until: int = 0
@@ -50,6 +52,7 @@ class Succeed(Call, frozen=True):
     not_after: int | None = None
     window: tuple[int, int] | None = None
     max_capsules: int | None = None
+    max_identity_keys: int | None = None
     nondisclosure_until: int | None = None
 
 
@@ -78,7 +81,7 @@ class CustodianOutcome(Struct, frozen=True):
 
 
 class RequestReport(Struct, frozen=True):
-    """One release request: its hash, how many capsules it names, and what each custodian said about it last.
+    """One release request: its hash, how many release units it names, and what each custodian said about it last.
 
     ``reason`` is empty once it is opened, else why it is not. ``culprits`` sent shares that do not verify.
     """
@@ -92,7 +95,10 @@ class RequestReport(Struct, frozen=True):
 
 
 class Report(Reply, frozen=True):
-    """A warrant and what came of it. ``refused`` is why the authority or the relay last said no, or empty."""
+    """A warrant and what came of it. ``refused`` is why the authority or the relay last said no, or empty.
+
+    ``beyond`` of the opened were accepted outside the warrant's window: what opens an epoch does not stop at it.
+    """
 
     warrant_id: bytes
     state: str
@@ -101,6 +107,7 @@ class Report(Reply, frozen=True):
     produced: int
     opened: int
     requests: tuple[RequestReport, ...]
+    beyond: int = 0
 
 
 class GetReport(Call, frozen=True):

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from escrow.capsule.body import body_id, open_body
 from escrow.capsule.chain import first_chain_key, message_key, next_chain_key
-from escrow.capsule.combine import open_capsule
+from escrow.capsule.combine import open_another, open_capsule
 from escrow.capsule.receipt import Receipt
 from escrow.capsule.schemes import CommitteeContext, ShareRequest, scheme_of
 from escrow.capsule.schemes.base import NO_SHARE
@@ -63,20 +64,25 @@ def open_items(
         raise RefusedError(Reason.NOT_ENOUGH_SHARES, f"{len(responses)} of {generation.threshold}")
     opened: list[OpenedItem] = []
     culprits: set[int] = set()
-    items: dict[tuple[bytes, bytes], list[Item]] = {}
+    units: dict[tuple[bytes, ...], dict[tuple[bytes, bytes], list[Item]]] = {}
     for item in request.items:
-        items.setdefault(item.capsule_id, []).append(item)
-    for (wanted, shares), capsule_id in zip(
-        _shares(context, generation, request, responses), request.capsules, strict=True
-    ):
-        try:
-            combined = open_capsule(wanted, generation, shares)
-        except EscrowError as error:
-            culprits.update(int(name.partition("/")[2]) for name in error.culprits if name.startswith("custodian/"))
-            opened += [_not_opened(item, error.reason) for item in items[capsule_id]]
-            continue
-        culprits |= combined.culprits
-        opened += [_open(item, combined.seed) for item in items[capsule_id]]
+        units.setdefault(item.unit, {}).setdefault(item.capsule_id, []).append(item)
+    for unit, (wanted, shares) in zip(request.units, _shares(context, generation, request, responses), strict=True):
+        key: Secret | None = None
+        for items in units[unit].values():
+            label, capsule = items[0].label, items[0].capsule
+            try:
+                if key is None:
+                    combined = open_capsule(replace(wanted, label=label, capsule=capsule), generation, shares)
+                    key, seed = combined.key, combined.seed
+                    culprits |= combined.culprits
+                else:  # the key of the unit opens all its capsules
+                    seed = open_another(context, label, capsule, key)
+            except EscrowError as error:
+                culprits.update(int(name.partition("/")[2]) for name in error.culprits if name.startswith("custodian/"))
+                opened += [_not_opened(item, error.reason) for item in items]
+                continue
+            opened += [_open(item, seed) for item in items]
     return opened, frozenset(culprits)
 
 
@@ -108,10 +114,10 @@ def _shares(
     request: ReleaseRequest,
     responses: Mapping[int, ReleaseResponse],
 ) -> Iterator[tuple[ShareRequest, dict[int, bytes]]]:
-    """Capsule by capsule, in the order of the request: what was asked for, and the shares by custodian."""
-    items = {item.capsule_id: item for item in request.items}
-    for place, capsule_id in enumerate(request.capsules):
-        item = items[capsule_id]
+    """Unit by unit, in the order of the request: what was asked for, and the shares by custodian."""
+    items = {item.unit: item for item in request.items}
+    for place, unit in enumerate(request.units):
+        item = items[unit]
         shares = {index: response.shares[place] for index, response in responses.items()}
         yield ShareRequest(context, generation.hash, item.label, item.capsule, request.hash), shares
 

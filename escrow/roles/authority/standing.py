@@ -64,7 +64,7 @@ class Standing:
                 continue
             seen.add(intent.request_hash)
             used += intent.count
-            if used >= self.payload.max_capsules:
+            if used >= self.payload.quota:
                 return [(one.covered_ms, Event.EXHAUST)]
         return []
 

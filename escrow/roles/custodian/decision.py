@@ -10,6 +10,7 @@ from functools import cache
 from escrow.capsule.receipt import Receipt
 from escrow.capsule.schemes import CommitteeContext
 from escrow.crypto.edwards25519 import self_test
+from escrow.crypto.suites import group_of, has_group
 from escrow.errors import Reason, RefusedError
 from escrow.ids import Millis, Party
 from escrow.roles.authorised import context_of
@@ -108,7 +109,7 @@ class Decision:
             if holding.share is None or self.now >= self.genesis.policy.retire_at(holding.period):
                 raise RefusedError(Reason.PERIOD_RETIRED)
         head = self.follower.require_fresh(self.draft, self.now)
-        _boot_test()
+        _boot_test(self.genesis.policy.suite)
         # A clock that is set back must not bring an ended warrant back: what was acted on once is past.
         latest = load_number(self.draft, CLOCK)
         self.clock = Clock(min(self.now, head.time_ms), max(self.now, latest, head.time_ms))
@@ -163,7 +164,8 @@ class Decision:
         """CUST-9: every item is genuine and was logged before anybody meant to open it."""
         check = ItemCheck(self.follower, self.draft, self.context)
         for item in self.request.items:
-            check.check(item, first_intent(self.draft, item.capsule_id))
+            check.check(item, first_intent(self.draft, item.unit))
+        self.request.check_identities()
 
     def check_quotas(self) -> None:
         """CUST-10. Of a request that is in the log already, the log's order decides; the day counts it once."""
@@ -178,5 +180,7 @@ class Decision:
 
 
 @cache
-def _boot_test() -> None:
+def _boot_test(suite: int) -> None:
     self_test()
+    if has_group(suite):
+        group_of(suite).library.self_test()

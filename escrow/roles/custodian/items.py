@@ -30,7 +30,7 @@ class ItemCheck:
     def check(self, item: Item, first_intent: int | None) -> None:
         """Raise the reason of the first thing that is wrong.
 
-        ``first_intent``: how long our log was when we first intended to open this capsule, if we ever did.
+        ``first_intent``: how long our log was when we first intended to open this item's unit, if we ever did.
         ``SUBMISSION_INVALID``, ``RECEIPT_INVALID``, ``INGEST_NOT_LOGGED``, ``PRECEDENCE``, ``CAPSULE_INVALID``.
         """
         # SPEC CUST-9: what is not genuine, or was logged after our first intent to open it, is refused.

@@ -64,7 +64,7 @@ class Quotas:
             # Not in the log yet: behind all that are, and behind what else we have promised and not seen there.
             promised = self._promised().items()
             used += sum(count for one, count in promised if one not in logged and one != request.hash)
-        if used + request.count > self.warrant.payload.max_capsules:
+        if used + request.count > self.warrant.payload.quota:
             raise RefusedError(Reason.QUOTA_WARRANT)
         alone = not has_second_lock(self.follower, self.draft, self.warrant)
         if alone and used + request.count > self.follower.genesis.policy.limits.urgent_capsules:
@@ -118,6 +118,6 @@ class Quotas:
 
 def _by_target(request: ReleaseRequest) -> dict[bytes, int]:
     """How many capsules of the request are about whom: the member that is shown, or else the sender."""
-    about = {item.capsule_id: item.roster_path.account if item.roster_path else item.terms.sender_account
+    about = {item.unit: item.roster_path.account if item.roster_path else item.terms.sender_account
              for item in request.items}  # fmt: skip
     return dict(Counter(bytes(account) for account in about.values()))

@@ -159,8 +159,8 @@ class Releasing:
         draft.put(b"request/" + request.seal_tag + request.request_id, request.hash)
         draft.put(b"until/" + place, u64(self._end(decision)))
         keep_opening(draft, request, decision.warrant.payload.nondisclosure_until)
-        for capsule_id in request.capsules:
-            note_intent(draft, capsule_id, self.follower.size(draft))
+        for unit in request.units:
+            note_intent(draft, unit, self.follower.size(draft))
         intent = ReleaseIntent(
             seal_tag=request.seal_tag,
             custodian=self.identity.public,
@@ -187,15 +187,15 @@ class Releasing:
         return any((one.intent.request_hash, one.intent.custodian) == mine for one in logged)
 
     def _shares(self, decision: Decision, coins: Coins) -> bytes:
-        """A share per capsule, sealed to the warrant's recipient."""
+        """A share per release unit, sealed to the warrant's recipient."""
         request, holding, context = decision.request, decision.holding, decision.context
         if holding.share is None:
             raise AssertionError("a retired period is refused by CUST-1")
         generation, scheme = holding.generation, scheme_of(context.suite)
-        by_capsule = {item.capsule_id: item for item in request.items}
+        by_unit = {item.unit: item for item in request.items}
         shares = []
-        for capsule_id in request.capsules:
-            item = by_capsule[capsule_id]
+        for unit in request.units:
+            item = by_unit[unit]
             wanted = ShareRequest(context, generation.hash, item.label, item.capsule, request.hash)
             shares.append(scheme.share(wanted, holding.share, holding.index, coins.take("share", 32)))
         response = ReleaseResponse(holding.index, generation.hash, request.hash, tuple(shares))

@@ -10,8 +10,8 @@
 ``intent/``     ``Admitted`` by (seal tag, request hash): counted, and on its way to the log
 ``answer/``     generation hash ‖ sealed response by the same; erased at the warrant's end
 ``until/``      when that end is, at the latest, by the same
-``capsule/``    size of our log when we first intended to open a capsule, by label and capsule hash
-``debit/``      capsules admitted, by day and by whose cap it is
+``capsule/``    size of our log when we first intended to open a release unit, by what names it
+``debit/``      release units admitted, by day and by whose cap it is
 ``waiting/``    ``Waiting`` by request hash: what operators have yet to decide
 ``verdict/``    what they have said, by (request hash, operator)
 ``opening/``    ``Opening`` by seal tag: what opens the seal of a warrant served here, until it is disclosed
@@ -70,7 +70,7 @@ class Holding(Struct, frozen=True):
 
 
 class Admitted(Struct, frozen=True):
-    """A request that was counted against the quotas: how many capsules."""
+    """A request that was counted against the quotas: how many release units."""
 
     count: int
 
@@ -91,16 +91,16 @@ def forget_holding(draft: Draft, key_hash: bytes) -> None:
     draft.delete(b"share/" + key_hash)
 
 
-def first_intent(view: Read | Draft, capsule_id: tuple[bytes, bytes]) -> int | None:
-    """How long our log was when we first intended to open this capsule, if we ever did."""
-    data = view.get(b"capsule/" + b"".join(capsule_id))
+def first_intent(view: Read | Draft, unit: tuple[bytes, ...]) -> int | None:
+    """How long our log was when we first intended to open this release unit, if we ever did."""
+    data = view.get(b"capsule/" + b"".join(unit))
     return None if data is None else number(data)
 
 
-def note_intent(draft: Draft, capsule_id: tuple[bytes, bytes], log_size: int) -> None:
-    """Remember that we intend to open this capsule; the first time counts."""
-    if first_intent(draft, capsule_id) is None:
-        draft.put(b"capsule/" + b"".join(capsule_id), u64(log_size))
+def note_intent(draft: Draft, unit: tuple[bytes, ...], log_size: int) -> None:
+    """Remember that we intend to open this release unit; the first time counts."""
+    if first_intent(draft, unit) is None:
+        draft.put(b"capsule/" + b"".join(unit), u64(log_size))
 
 
 def load_number(view: Read | Draft, key: bytes) -> int:

@@ -169,11 +169,12 @@ class _Verifier:
         for item in one.request.items:
             time = Receipt.decode(item.receipt).ingest_time
             check_scope(self.genesis, warrant, clock, item.terms, time, item.roster_path)
-            check.check(item, self._first_intent(item.capsule_id))
+            check.check(item, self._first_intent(item.unit))
+        one.request.check_identities()
 
-    def _first_intent(self, capsule_id: tuple[bytes, bytes]) -> int:
-        """Where in the log somebody first meant to open a capsule, over all requests of the bundle."""
-        asked = (one.request for one in self.asked if capsule_id in one.request.capsules)
+    def _first_intent(self, unit: tuple[bytes, ...]) -> int:
+        """Where in the log somebody first meant to open a release unit, over all requests of the bundle."""
+        asked = (one.request for one in self.asked if unit in one.request.units)
         return min(logged.index for request in asked for logged in self._logged(request))
 
     def _names(self, one: _Read, indices: "frozenset[int] | set[int]") -> list[str]:

@@ -90,10 +90,11 @@ class Alarms:
         return any(one.index < before and came(self.view, one.index).after_ms < approve_by for one in orders)
 
     def _most(self, tag: bytes, seal: LoggedSeal) -> int:
-        """How many capsules the warrant admits: its size class, or its number where that is disclosed."""
+        """How many release units the warrant admits: its size class, or its number where that is disclosed."""
+        quota = "max_identity_keys" if self.ledger.genesis.policy.opens_identities else "max_capsules"
         for said in self.ledger.disclosures(self.view, tag):
-            if "max_capsules" in said.names:
-                return int(said.value("max_capsules"))
+            if quota in said.names:
+                return int(said.value(quota))
         return int(10**seal.leaf.count_bucket - 1)
 
     def _about_disclosure(self, tag: bytes, seal: LoggedSeal) -> Iterator[Finding]:

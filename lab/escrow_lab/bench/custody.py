@@ -92,7 +92,7 @@ def wrapping(t: int, n: int) -> Committee:
     """A committee of PQ."""
     seeds = [urandom(32) for _ in range(n)]
     kems = tuple(XWingKey.from_seed(seed).public for seed in seeds)
-    return Committee(PQ, PublicKey(None, kems), [Secret(seed) for seed in seeds], kem_names(kems), t)
+    return Committee(PQ, PublicKey((), kems), [Secret(seed) for seed in seeds], kem_names(kems), t)
 
 
 def _label(suite: int, committee_key_hash: bytes) -> bytes:

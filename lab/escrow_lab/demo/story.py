@@ -149,6 +149,7 @@ class Story:
             f"{ISSUERS[0]} issued, {APPROVERS[0]} approved; the seal is in the log, under a quorum of witnesses.",
         )
         await self.stage.advance_to(self.stage.now + 5 * MINUTE)
+        await self._until_the_epoch_is_over()
         report = await warrants.execute(self.stage, OFFICER, self.warrant_id)
         outcomes = {each.custodian: each.outcome for request in report.requests for each in request.custodians}
         self.summary.custodians_released = sorted(name for name, said in outcomes.items() if said == "released")
@@ -159,6 +160,7 @@ class Story:
             self.summary,
             self.work,
             [(names[each.sender_account], workload_time(each.ingest_time), each.text) for each in opened],
+            self._reach(),
         )
         missing = f" Missing: {', '.join(self.summary.custodians_missing)}." if self.summary.custodians_missing else ""
         count = len(self.summary.custodians_released)
@@ -174,6 +176,15 @@ class Story:
             opened=self.summary.opened,
             in_scope=self.summary.in_scope,
         )
+        if self.stage.genesis.policy.opens_identities:
+            keys = sum(request.count for request in report.requests)
+            self.narrator.say(
+                "over-collected",
+                f"{keys} identity keys opened all of it, and {self.summary.over_collected} messages of the same epochs "
+                "beside the window.",
+                identity_keys=keys,
+                over_collected=self.summary.over_collected,
+            )
 
     async def _another_key(self) -> None:
         self.narrator.chapter(6, "The same request with another key")
@@ -218,6 +229,23 @@ class Story:
         answers = await warrants.repeat(self.stage, OFFICER, self.warrant_id, self.items)
         self.summary.refused_after_expiry = _all_are(answers, Reason.EXPIRED)
         self.narrator.say("expired", f"The custodians answer: {_spoken(answers)}.", answers=answers)
+
+    async def _until_the_epoch_is_over(self) -> None:
+        """Where a key opens an epoch, nobody gets one before it is closed."""
+        genesis = self.stage.genesis
+        policy, end = genesis.policy, lab_time(self.work.end) - 1
+        if policy.opens_identities:
+            closed = policy.epoch_end(policy.epoch_of(end)) + genesis.grace_ms + MINUTE
+            await self.stage.advance_to(max(self.stage.now, closed))
+            await self.stage.settle()
+
+    def _reach(self) -> tuple[int, int]:
+        """The warrant's window, rounded out to epochs where these are opened as a whole."""
+        policy, work = self.stage.genesis.policy, self.work
+        if not policy.opens_identities:
+            return work.start, work.end
+        first, last = (policy.epoch_of(time) for time in (lab_time(work.start), lab_time(work.end) - 1))
+        return workload_time(policy.epoch_start(first)), workload_time(policy.epoch_end(last))
 
     async def _terms(self) -> warrants.Terms:
         account = await account_of(self.stage.device(self.work.target))

@@ -24,6 +24,8 @@ class Summary:
     window: tuple[int, int] = (0, 0)
     in_scope: int = 0
     opened: int = 0
+    over_collected: int = 0
+    """Opened beside the window, because a key that opens an epoch does not stop at it."""
     opened_out_of_scope: int = 0
     plaintext_mismatches: int = 0
     refused_one_lock: bool = False
@@ -46,7 +48,7 @@ class Summary:
         """Whether everything was delivered, exactly the scope was opened, and everything else was refused."""
         counts = (
             self.messages_delivered == self.messages_sent
-            and self.opened == self.in_scope
+            and self.opened == self.in_scope + self.over_collected
             and self.opened_out_of_scope == self.plaintext_mismatches == 0
         )
         refusals = (
@@ -59,15 +61,20 @@ class Summary:
         return counts and all(refusals)
 
 
-def judge(summary: Summary, work: Workload, opened: Iterable[Opening]) -> None:
-    """Compare what the agency opened with the truth: who, when, what."""
-    opened = list(opened)
-    truth = Counter((m.source, m.time, m.text) for m in work.in_scope)
-    places = Counter((m.source, m.time) for m in work.in_scope)
+def judge(summary: Summary, work: Workload, opened: Iterable[Opening], reach: tuple[int, int] | None = None) -> None:
+    """Compare what the agency opened with the truth: who, when, what.
+
+    ``reach``: what the warrant's window is rounded out to, in seconds, where keys open whole epochs.
+    """
+    opened, reached = list(opened), work.sent_within(*(reach or (work.start, work.end)))
+    truth = Counter((m.source, m.time, m.text) for m in reached)
+    places = Counter((m.source, m.time) for m in reached)
     found = Counter(opened)
     found_places = Counter((source, time) for source, time, _ in opened)
     summary.in_scope = len(work.in_scope)
     summary.opened = len(opened)
+    beside = Counter((m.source, m.time) for m in reached) - Counter((m.source, m.time) for m in work.in_scope)
+    summary.over_collected = (found_places & beside).total()
     summary.opened_out_of_scope = (found_places - places).total()
     summary.plaintext_mismatches = (found - truth).total() - summary.opened_out_of_scope
 

@@ -21,11 +21,10 @@ from escrow.tlog.entry import Entry, EntryType
 from escrow.warrant import dsse, strict
 from escrow.warrant.documents import PAYLOAD_TYPE, parse_warrant
 from escrow.warrant.item import Item
-from escrow.warrant.request import ReleaseRequest, sign_request
+from escrow.warrant.request import ReleaseRequest, identities_of, sign_request
 from escrow.warrant.sealing import field_root, make_leaf, seal_tag
 from escrow_lab.demo.stage import Stage
 
-MOST_CAPSULES = 1_000_000
 INSTRUMENT = sha256(b"A study's instrument: no court has seen it.").digest()
 
 
@@ -50,12 +49,14 @@ class Application:
 
 async def apply(stage: Stage, agency: str, terms: Terms) -> Application:
     """File an application at the authority."""
+    policy = stage.genesis.policy
     wanted = NewApplication(
         targets=(terms.account,),
         window=terms.window,
         not_before=terms.not_before,
         not_after=terms.not_after,
-        max_capsules=MOST_CAPSULES,
+        max_capsules=0 if policy.opens_identities else policy.limits.max_capsules,
+        max_identity_keys=policy.limits.max_identity_keys if policy.opens_identities else 0,
         instrument=INSTRUMENT,
     )
     applied: Any = await (await stage.agency(agency)).run(wanted)
@@ -156,7 +157,7 @@ async def released_seed(stage: Stage, agency: str, warrant_id: bytes) -> tuple[I
             if key is None or generation is None:
                 continue
             wanted, item = asked.request, asked.request.items[0]
-            place = wanted.capsules.index(item.capsule_id)
+            place = wanted.units.index(item.unit)
             responses = {
                 index: read_response(case.recipient_key, wanted, generation, index, said.sealed)
                 for index, said in all_said(view, warrant_id, request_hash).items()
@@ -207,6 +208,7 @@ def _request(case: Investigation, envelope: bytes, salt: bytes, items: Sequence[
         items=tuple(ordered),
         nonce=bytes(16),
         expires=case.payload.not_after,
+        identities=identities_of(ordered),
     )
 
 

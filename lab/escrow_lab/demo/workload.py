@@ -55,10 +55,12 @@ class Workload:
     @property
     def in_scope(self) -> tuple[Message, ...]:
         """What the warrant covers: escrowed, sent by the target, within the window."""
-        return tuple(m for m in self.messages if m.mode == ESCROW and m.source == self.target and self._covers(m.time))
+        return self.sent_within(self.start, self.end)
 
-    def _covers(self, time: int) -> bool:
-        return self.start <= time < self.end
+    def sent_within(self, start: int, end: int) -> tuple[Message, ...]:
+        """What the target sent escrowed within ``[start, end)`` seconds."""
+        theirs = (m for m in self.messages if m.mode == ESCROW and m.source == self.target)
+        return tuple(m for m in theirs if start <= m.time < end)
 
 
 def from_trace(

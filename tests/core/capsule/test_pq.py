@@ -56,7 +56,7 @@ def test_sizes_are_those_of_the_specification() -> None:
 def test_a_known_capsule_stays_the_same_on_every_machine() -> None:
     """Frozen bytes of a committee that needs no run."""
     kems = tuple(XWingKey.from_seed(bytes([i]) * 32).public for i in range(1, 4))
-    ctx = CommitteeContext(PQ, bytes(32), 2, PublicKey(None, kems))
+    ctx = CommitteeContext(PQ, bytes(32), 2, PublicKey((), kems))
     capsule = Pq().encapsulate(ctx, b"label", Secret(bytes(range(32))))
     assert hashlib.sha256(capsule).hexdigest() == "0a463f734dbeb67a6c5df3b81342f59d64626ba8030642cf55ce10987c9dd80e"
 

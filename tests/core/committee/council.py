@@ -135,7 +135,8 @@ def documents(council: Council) -> tuple[CommitteeKey, ShareGeneration]:
 
 
 def shares(council: Council) -> dict[int, Scalar]:
-    return {i: Scalar.decode(end.share.expose()) for i, end in council.finished().items()}
+    read = council.proposal.group.scalar.decode
+    return {i: read(end.share.expose()) for i, end in council.finished().items()}
 
 
 def secrets(council: Council) -> dict[int, Secret]:
@@ -143,7 +144,8 @@ def secrets(council: Council) -> dict[int, Secret]:
 
 
 def interpolated(some: dict[int, Scalar], suite: int = 1) -> Point:
-    return group_of(suite).base_mul(interpolate_scalars(some))
+    group = group_of(suite)
+    return group.base_mul(interpolate_scalars(some) if some else group.scalar(0))
 
 
 @cache

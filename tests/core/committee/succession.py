@@ -12,6 +12,7 @@ from escrow.committee.resharing import Resharing, Stage
 from escrow.committee.succession import HandoverProposal
 from escrow.crypto.group import Scalar
 from escrow.crypto.sign import SigningKey
+from escrow.crypto.suites import group_of
 from escrow.secret import Secret
 from tests.core.committee.council import documents, identity, settled, shares
 
@@ -142,7 +143,7 @@ class Handover:
         for index, person in enumerate(self.people, start=1):
             share = next((s.share for s in reversed(self.history[person]) if s.share is not None), None)
             assert share is not None, "every new member held its share before the generation was made"
-            taken[index] = Scalar.decode(share.expose())
+            taken[index] = group_of(self.before.suite).scalar.decode(share.expose())
         return Held(self.before.suite, self.before.key, ShareGeneration.decode(end.generation), self.people, taken)
 
     def _did(self, person: int, step: handover.Step) -> None:

@@ -17,10 +17,10 @@ from escrow.secret import Secret
 from tests.core.committee.council import Council, documents, identity, interpolated, proposal_of, settled, shares
 
 SIZES = [(1, 1), (2, 2), (3, 2), (5, 3)]
-both_groups = pytest.mark.parametrize("suite", [1, 2])
+every_group = pytest.mark.parametrize("suite", [1, 2, 3])
 
 
-@both_groups
+@every_group
 @pytest.mark.parametrize(("n", "t"), SIZES)
 def test_everybody_finishes_from_the_log_alone_with_the_same_documents(n: int, t: int, suite: int) -> None:
     council = settled(n, t, suite=suite)
@@ -30,7 +30,7 @@ def test_everybody_finishes_from_the_log_alone_with_the_same_documents(n: int, t
     assert (generation.n, generation.threshold, generation.number) == (n, t, 0)
 
 
-@both_groups
+@every_group
 @pytest.mark.parametrize(("n", "t"), SIZES)
 def test_any_threshold_of_shares_is_the_logarithm_of_the_key_and_no_fewer_are(n: int, t: int, suite: int) -> None:
     council = settled(n, t, suite=suite)

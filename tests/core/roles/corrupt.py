@@ -74,11 +74,11 @@ def released_by_rogues(
 
 
 def _response(at: Scene, request: ReleaseRequest, custodian: int) -> ReleaseResponse:
-    holding, items = holding_of(at, custodian), {item.capsule_id: item for item in request.items}
+    holding, items = holding_of(at, custodian), {item.unit: item for item in request.items}
     context, generation = context_of(at.world.genesis, holding.key), holding.generation
     assert holding.share is not None
     shares = []
-    for one in request.capsules:
+    for one in request.units:
         wanted = ShareRequest(context, generation.hash, items[one].label, items[one].capsule, request.hash)
         shares.append(scheme_of(context.suite).share(wanted, holding.share, holding.index, bytes(32)))
     return ReleaseResponse(holding.index, generation.hash, request.hash, tuple(shares))

@@ -23,7 +23,7 @@ from escrow.warrant import dsse, strict
 from escrow.warrant.documents import PAYLOAD_TYPE, WarrantPayload, recipient_statement
 from escrow.warrant.item import Item
 from escrow.warrant.orders import Order
-from escrow.warrant.request import ReleaseRequest, sign_request
+from escrow.warrant.request import ReleaseRequest, identities_of, sign_request
 from escrow.warrant.sealing import field_root, make_leaf, seal_tag
 from escrow.world.founding import APPROVERS, ISSUERS, Terms
 from escrow.world.loop import complete
@@ -42,6 +42,9 @@ TERMS = Terms(custodians=3, threshold=2, witnesses=3, quorum=2, ingest_cadence=H
 class Scene:
     """See the module. ``at`` names the moments one can rewind to."""
 
+    asked_after = HOUR
+    """How long after the last word the police apply."""
+
     def __init__(self, terms: Terms = TERMS) -> None:
         self.world = World(terms=terms)
         self.world.make_committee_key()
@@ -51,7 +54,7 @@ class Scene:
         for text in TEXTS:
             self.say(self.bob, "alice", text)
         self.say(self.alice, "bob", "of Alice")
-        self.world.advance(HOUR)
+        self.world.advance(self.asked_after)
         self.settle()
         self.agency = self.world.agency("police")
         self.moments: dict[str, Any] = {}
@@ -100,13 +103,14 @@ class Scene:
         return bytes(self.world.run(device, GetStatus()).account)
 
     def application(self, **changes: Any) -> NewApplication:
-        now = self.world.now
+        now, keys = self.world.now, self.world.genesis.policy.opens_identities
         wanted: dict[str, Any] = {
             "targets": (self.account(self.bob),),
             "window": (self.start, now),
             "not_before": now,
             "not_after": now + 2 * DAY,
-            "max_capsules": 10,
+            "max_capsules": 0 if keys else 10,
+            "max_identity_keys": 10 if keys else 0,
             "instrument": INSTRUMENT,
         }
         return NewApplication(**(wanted | changes))
@@ -198,7 +202,7 @@ class Scene:
 
     def about(self, *items: Item, **changes: Any) -> ReleaseRequest:
         ordered = tuple(sorted(items, key=lambda item: item.order))
-        return replace(self.request, items=ordered, **changes)
+        return replace(self.request, items=ordered, **({"identities": identities_of(ordered)} | changes))
 
     # -- misusing offices ---------------------------------------------------------------------
 

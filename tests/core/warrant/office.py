@@ -55,6 +55,7 @@ POLICY = Policy(
         max_window=5 * DAY,
         max_duration=10 * DAY,
         max_capsules=1000,
+        max_identity_keys=10,
         max_targets=3,
         min_activation_delay_s=60,
         max_nondisclosure=90 * DAY,

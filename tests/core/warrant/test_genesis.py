@@ -175,7 +175,7 @@ def test_a_policy_needs_enough_distinct_roots_and_its_own_type() -> None:
         {"reseed": reseed("message", 0)},
         {"reseed": reseed("epoch", 1025)},
         {"reseed": ReseedRules(pairs=MESSAGE, groups=Reseed(rule="message", n_max=2))},
-        {"scheme": "ibe"},
+        {"scheme": "clipper"},
         {"scheme": "pq", "custodians": tuple(f"custodian/{i}" for i in range(41)), "n": 41},
         {"epoch_length": 0},
         {"previous": "00" * 32},

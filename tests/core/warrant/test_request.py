@@ -153,11 +153,11 @@ def test_one_request_asks_one_committee() -> None:
 
 
 def test_the_log_learns_of_items_only_salted_hashes() -> None:
-    leaves = [item_leaf(item_salt(REQUEST.item_salt, *one), *one) for one in REQUEST.capsules]
+    leaves = [item_leaf(item_salt(REQUEST.item_salt, *one), *one) for one in REQUEST.units]
     assert REQUEST.item_root == root_of(leaves)
     assert len(set(leaves)) == REQUEST.count == 2
     assert replace(REQUEST, item_salt=b"y" * 32).item_root != REQUEST.item_root
-    one, two = REQUEST.capsules
+    one, two = REQUEST.units
     assert item_salt(REQUEST.item_salt, *one) != item_salt(REQUEST.item_salt, *two)
     verify_inclusion(leaf_hash(leaves[0]), 0, 2, (leaf_hash(leaves[1]),), REQUEST.item_root)
 
