@@ -2,14 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Self, cast, final
 
 from escrow.e2ee.file import File
 from escrow.errors import EscrowError, Reason, RefusedError
-from escrow.ids import Party
+from escrow.ids import Millis, Party
 from escrow.node import Node
 from escrow.roles.agency import Agency
 from escrow.roles.agency.commands import (
@@ -29,8 +29,10 @@ from escrow.roles.calls import Call, Found, Lookup, Reply
 from escrow.roles.evidence.bundle import Bundle
 from escrow.roles.evidence.making import make_bundle
 from escrow.warrant.documents import WarrantPayload
+from escrow.warrant.etsi.writing import Endpoints, write
 from escrow.warrant.genesis import Genesis
 from escrow.warrant.identifier import parse_identifier
+from escrow.warrant.table import State
 from escrow_client.deployment import Deployment
 from escrow_client.evidence import gather
 from escrow_client.keys import Keys
@@ -50,10 +52,12 @@ LOG = Party("log")
 class Investigator:
     """One agency at work. Commands may be given from many tasks; they are carried out one after the other."""
 
-    def __init__(self, node: Node, line: Line, genesis: Genesis) -> None:
+    def __init__(self, node: Node, line: Line, genesis: Genesis, clock: Callable[[], Millis]) -> None:
         self.node = node
         self.threshold = genesis.policy.t
+        self.limits = genesis.policy.limits
         self._genesis = genesis
+        self._clock = clock
         self._line = line
         self._one_at_a_time = asyncio.Lock()
 
@@ -77,7 +81,7 @@ class Investigator:
             party = Party(f"agency/{profile.name}")
             await line.connect(deployment.transport(deployment.credentials(party, profile.identity)))
             node = deployment.node(party, Agency(deployment.genesis, profile.name), store, line)
-            yield cls(node, line, deployment.genesis)
+            yield cls(node, line, deployment.genesis, deployment.clock)
 
     async def account_of(self, name: str) -> bytes:
         """The account (32 bytes) that ``name`` stands for: an identifier, bare digits, or a name that the relay knows.
@@ -150,6 +154,13 @@ class Investigator:
         genesis = self._genesis
         entries, notes = await gather(self._ask_log, genesis, warrant_id)
         return await self.node.read(lambda view: make_bundle(genesis, view, warrant_id, entries, notes))
+
+    async def ts103120(self, warrant_id: bytes) -> bytes:
+        """The warrant as a message of ETSI TS 103 120, as its agency knows it; ``NOT_FOUND``."""
+        case, now = await self.node.read(lambda view: load_case(view, warrant_id)), self._clock()
+        signers = [(role, person) for role, _, person in (one.partition(":") for one in case.signers)]
+        state = State(case.state) if case.state else State.DRAFT
+        return write(case.payload_bytes, state, signers, now, Endpoints(self.node.party, RELAY))
 
     def why_waiting(self) -> EscrowError | None:
         """Whom we could not get an answer from, if that is why something waits."""

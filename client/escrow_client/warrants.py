@@ -12,6 +12,7 @@ import click
 
 from escrow.cli import printable
 from escrow_client.desk_commands import desk_option, opened, print_filed, silence
+from escrow_client.exchanging import add_exchange
 from escrow_client.locking import lock_desk
 from escrow_client.official_commands import at_the_desk, person_option, warrant_argument
 from escrow_client.options import (
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from escrow.e2ee.file import File
     from escrow.errors import EscrowError
     from escrow.roles.agency.commands import OpenedItem
-    from escrow.roles.evidence.bundle import Bundle
     from escrow_client.investigator import Investigator
     from escrow_client.keys import Keys
 
@@ -208,34 +208,6 @@ async def _save(
 
 @warrant.command()
 @warrant_argument
-@desk_option
-@click.option(
-    "--evidence",
-    "target",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="The file to write, for 'doublelock audit verify'.",
-)
-@key_options()
-@json_option
-def export(warrant_id: bytes, desk: Path, target: Path, keys: "Keys", *, as_json: bool) -> None:
-    """Write what was opened, and all that proves it, into one file. It holds the plaintext, and no secret key."""
-    out = Output(as_json=as_json)
-
-    async def command() -> "Bundle":
-        async with opened(desk, keys) as investigator:
-            return await investigator.evidence(warrant_id)
-
-    bundle = run(command)
-    target.write_bytes(bundle.encode() + b"\n")
-    facts = {"requests": len(bundle.requests), "opened": len(bundle.opened)}
-    out.data("exported", str(target), path=str(target), warrant=warrant_id.hex(), **facts)
-    if not bundle.requests:
-        out.remark("nothing was opened yet, so there is nothing to prove")
-
-
-@warrant.command()
-@warrant_argument
 @click.option("--desk", type=FOLDER, envvar="DOUBLELOCK_DESK", show_envvar=True, help="As the agency that applied.")
 @click.option("--person", help="As a person who may sign.")
 @click.option("--home", type=FOLDER, envvar="DOUBLELOCK_HOME", show_envvar=True, help="Folder of the deployment.")
@@ -267,3 +239,4 @@ async def _show(desk: Path, keys: "Keys", warrant_id: bytes, out: Output) -> Non
 warrant.add_command(lock_desk)
 add_orders(warrant)
 add_successors(warrant)
+add_exchange(warrant)

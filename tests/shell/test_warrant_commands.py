@@ -122,6 +122,30 @@ def proved(desk: Desk, warrant: str, doublelock: Command, deployment: Deployed) 
     return [row["text"] for row in verified.only("opened")]
 
 
+def test_a_warrant_goes_out_and_comes_back_as_xml_of_etsi(
+    user: MakeUser, desk: Desk, now: Callable[[], int], doublelock: Command, deployment: Deployed
+) -> None:
+    bob, start = user("bob"), now()
+    warrant = desk.apply(bob.name, start - DAY, start, "--max-capsules", 7).out.strip()
+    file = desk.folder.parent / "warrant.xml"
+    exported = desk.do("export", warrant, "--ts103120", file)
+    assert exported.code == 0, exported.err
+    where = ("--home", deployment.home.folder, "--desk", desk.folder, "--lab")
+    imported = doublelock("warrant", "import", file, *where)
+    assert imported.code == 0, imported.err
+    again = imported.out.strip()
+    assert again != warrant, "it has a number and keys of its own"
+    (one,), (other,) = (desk.do("show", each, "--json").only("warrant") for each in (warrant, again))
+    assert {name: value for name, value in one.items() if name != "warrant"} == {
+        name: value for name, value in other.items() if name != "warrant"
+    }
+    file.write_bytes(file.read_bytes().replace(b"AccountId", b"InternationalE164"))
+    refused = doublelock("warrant", "import", file, *where)
+    assert (refused.code, refused.out) == (Kind.REFUSED, "")
+    assert "SCHEMA_INVALID" in refused.err
+    assert desk.do("export", warrant).code == Kind.USAGE
+
+
 def test_evidence_that_does_not_hold_ends_with_4(doublelock: Command, desk: Desk, deployment: Deployed) -> None:
     genesis, file = deployment.home.genesis_path, desk.folder.parent / "bundle.json"
     for content in (b"", b"{}", b'{"opened": ["anything"]}'):

@@ -60,6 +60,8 @@ class Said(strict.Document, frozen=True):
     body_id: Bytes32
     sender_account: Bytes32
     sender_device: Number
+    ingest_seq: Number
+    """Its place among all that the relay has taken."""
     ingest_time: Number
     text: Text
     reason: Text
@@ -71,6 +73,7 @@ class Said(strict.Document, frozen=True):
             body_id=item.body_id.hex(),
             sender_account=item.sender_account.hex(),
             sender_device=item.sender_device,
+            ingest_seq=item.ingest_seq,
             ingest_time=item.ingest_time,
             text=item.text,
             reason=item.reason,

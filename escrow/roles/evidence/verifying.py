@@ -195,4 +195,4 @@ def _taken_apart(asked: Asked) -> _Read:
 
 
 def _order(said: Said) -> tuple[int, str, str, str]:
-    return said.ingest_time, said.body_id, said.text, said.reason
+    return said.ingest_seq, said.body_id, said.text, said.reason

@@ -245,7 +245,9 @@ def test_a_request_that_the_agency_did_not_sign(executed: Scene) -> None:
 
 
 @pytest.mark.spec("EVI-6")
-@pytest.mark.parametrize("change", [{"text": "I did it."}, {"ingest_time": 1}, {"sender_account": "00" * 32}])
+@pytest.mark.parametrize(
+    "change", [{"text": "I did it."}, {"ingest_time": 1}, {"ingest_seq": 99}, {"sender_account": "00" * 32}]
+)
 def test_words_that_nobody_said(executed: Scene, change: dict[str, Any]) -> None:
     bundle = bundle_of(executed)
     said = msgspec.structs.replace(bundle.opened[0], **change)
