@@ -4,11 +4,12 @@ An AuthorisationObject for the warrant, an LDTaskObject for each target (stored 
 disclosure*), and a DocumentObject with the exact bytes that the locks sign. Times there are whole seconds.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from escrow.warrant.documents import WarrantPayload
 from escrow.warrant.table import State
@@ -83,5 +84,5 @@ def ceil(time: int) -> int:
 
 def object_id(warrant_id: bytes, name: str = "") -> str:
     """The identifier of an object: the warrant's own for the authorisation, derived from it for the others."""
-    warrant = UUID(bytes=warrant_id)
-    return str(uuid5(warrant, name) if name else warrant)
+    derived = hashlib.sha256(warrant_id + name.encode()).digest()[:16]
+    return str(UUID(bytes=derived if name else warrant_id))
