@@ -116,7 +116,8 @@ def _parsed(data: bytes) -> ET.Element:
         # Entities are how a small file becomes a large one, or another file.
         if "<!" in text:
             raise _invalid("a message without comments and document type")
-        root = ET.fromstring(text.encode())  # noqa: S314 - nothing is left in it that could expand
+        # As text, so that the encoding is what it is and not what the first line claims.
+        root = ET.fromstring(text)  # noqa: S314 - nothing is left in it that could expand
     except (UnicodeDecodeError, ET.ParseError):
         raise _invalid("not XML in UTF-8") from None
     if root.tag != f"{{{CORE}}}HI1Message":

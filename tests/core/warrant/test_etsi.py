@@ -141,6 +141,10 @@ def test_what_was_changed_on_the_way_is_refused(case: str) -> None:
     assert refused.value.reason is reason
 
 
+def test_an_encoding_that_it_claims_does_not_matter() -> None:
+    assert read(edit('encoding="UTF-8"', 'encoding="xTF-8"')) == read(message(warrant()))
+
+
 def test_what_comes_from_elsewhere_has_no_document() -> None:
     imported = read(without_document(message(warrant())))
     assert imported.document == b""
