@@ -148,6 +148,7 @@ class Reason(Enum):
     NOT_IN_EFFECT = Kind.REFUSED, "The order is not in effect.", "Wait until its time; one that was logged too late for it never is: begin again."
     CEREMONY_RUNNING = Kind.REFUSED, "Another attempt is under way.", "Finish it, or cancel it: doublelock custody … status shows its nonce."
     CEREMONY_STALE = Kind.REFUSED, "This is not the attempt that is under way.", "Look at it anew: doublelock custody … status shows its nonce and who has signed."
+    CEREMONY_UNFINISHED = Kind.UNAVAILABLE, "The ceremony has not come to its end.", "Look who is missing: doublelock custody … status; then verify again."
     NOT_BY_HAND = Kind.REFUSED, "No person takes this step.", "See docs/custody.md: who takes which step of which ceremony."
     PERIOD_RETIRED = Kind.REFUSED, "The period is over and its key is erased.", "Nothing can open it any more."
     NO_COMMITTEE_KEY = Kind.UNAVAILABLE, "The committee has no key for this period yet.", "Wait until key generation has finished."

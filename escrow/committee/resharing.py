@@ -127,6 +127,11 @@ class Resharing(msgspec.Struct, frozen=True):
         return _proposal(self.proposal_bytes)
 
     @property
+    def committee(self) -> tuple[tuple[bytes, ...], int]:
+        """Who will hold the shares, and how many of them will open."""
+        return self.proposal.members, self.proposal.threshold
+
+    @property
     def before(self) -> ShareGeneration:
         """The generation that hands over."""
         return _generation(self.before_bytes)

@@ -133,6 +133,11 @@ class Ledger(WarrantLedger):
         data = None if place is None else view.get(_GENERATION + place)
         return None if data is None else ShareGeneration.decode(unpack(data, Filed).payload)
 
+    def successor(self, view: Read | Draft, generation: ShareGeneration) -> ShareGeneration | None:
+        """The generation that has followed on another one, if any has."""
+        data = view.get(_GENERATION + generation.committee_key_hash + u32(generation.number + 1))
+        return None if data is None else ShareGeneration.decode(unpack(data, Filed).payload)
+
     def erased(self, view: Read | Draft, key_hash: bytes, generation_hash: bytes = b"") -> frozenset[bytes]:
         """The identity keys of those who say that they hold nothing under a committee key, or of a generation."""
         prefix = _ERASURE + key_hash + (generation_hash or _NOTHING_LEFT)

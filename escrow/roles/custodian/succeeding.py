@@ -185,7 +185,7 @@ class Succeeding:
         order = attempt.order(self.genesis)
         place = HANDOVER + order.key_hash
         data = draft.get(place)
-        if data is not None and _committee(unpack(data, HandoverState)) == order.committee:
+        if data is not None and unpack(data, HandoverState).record.committee == order.committee:
             draft.delete(place)
             draft.scrub()
 
@@ -222,7 +222,3 @@ class Succeeding:
     def _party(self, draft: Draft, member: bytes) -> Party | None:
         names = (name for name, key in self.follower.custodian_keys(draft).items() if key == member)
         return next(map(Party, names), None)
-
-
-def _committee(state: HandoverState) -> tuple[tuple[bytes, ...], int]:
-    return state.record.proposal.members, state.record.proposal.threshold
