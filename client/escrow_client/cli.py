@@ -1,7 +1,8 @@
-"""The groups ``audit``, ``chat`` and ``warrant`` of the command ``doublelock``. Heavy imports wait until one runs."""
+"""The groups ``audit``, ``chat``, ``custody`` and ``warrant`` of ``doublelock``. Heavy imports wait until one runs."""
 
 from escrow_client.auditing import verify
 from escrow_client.chat import chat
+from escrow_client.custody import custody
 from escrow_client.grouping import group
 from escrow_client.monitoring import monitor, report
 from escrow_client.trust import audit, safety
@@ -12,4 +13,4 @@ for command in (monitor, report, verify):
 chat.add_command(group)
 chat.add_command(safety)
 
-__all__ = ["audit", "chat", "warrant"]
+__all__ = ["audit", "chat", "custody", "warrant"]

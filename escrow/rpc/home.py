@@ -5,6 +5,7 @@ home/
     ca/                 the development certificate authority
     keys/PARTY/         identity seed, certificate and TLS key of each part
     people/NAME         the signing seed of each person behind a lock (a laboratory plays all of them)
+    roots/NAME          the signing seed behind each root key, for the same reason
     endpoints/PARTY     where each part listens now
     parts/PARTY/        state and log lines of each part; the log's are in log/
     clock               the lab clock
@@ -94,6 +95,14 @@ class Home:
         """The signing key of a person behind a lock."""
         return SigningKey.from_seed(_seed(self.folder / "people" / name))
 
+    def root(self, name: str) -> SigningKey:
+        """The root key of that name."""
+        return SigningKey.from_seed(_seed(self.folder / "roots" / name))
+
+    def has_identity(self, party: Party) -> bool:
+        """Whether a part has keys here."""
+        return (self.keys_folder(party) / "seed").is_file()
+
     def save_identity(self, party: Party, seed: Secret) -> None:
         """Keep a part's signing seed (32 bytes)."""
         write_secret(self.keys_folder(party) / "seed", Secret(seed.expose().hex().encode()))
@@ -101,6 +110,10 @@ class Home:
     def save_person(self, name: str, seed: Secret) -> None:
         """Keep a person's signing seed (32 bytes)."""
         write_secret(self.folder / "people" / name, Secret(seed.expose().hex().encode()))
+
+    def save_root(self, name: str, seed: Secret) -> None:
+        """Keep the seed behind a root key (32 bytes)."""
+        write_secret(self.folder / "roots" / name, Secret(seed.expose().hex().encode()))
 
     def issue(self, party: Party) -> Credentials:
         """A fresh certificate for a caller: a device, an agency, a person."""

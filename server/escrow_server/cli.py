@@ -26,11 +26,12 @@ def _part(name: str, help_text: str, *, indexed: bool, more: Sequence[Callable[[
         index: int | None = None,
         http: str | None = None,
         witness: tuple[str, ...] = (),
+        new: bool = False,
         lab: bool,
         as_json: bool,
         with_parent: bool,
     ) -> None:
-        _serve(name, home, listen, index, http, witness, lab=lab, as_json=as_json, with_parent=with_parent)
+        _serve(name, home, listen, index, http, witness, new=new, lab=lab, as_json=as_json, with_parent=with_parent)
 
     options = [
         click.option(
@@ -69,6 +70,7 @@ def _serve(
     http: str | None,
     witnesses: tuple[str, ...],
     *,
+    new: bool,
     lab: bool,
     as_json: bool,
     with_parent: bool,
@@ -77,7 +79,7 @@ def _serve(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import asyncio
 
-    from escrow_server.deployment import ensure
+    from escrow_server.deployment import enlist, ensure
     from escrow_server.listening import parse_listen, parse_witness
     from escrow_server.parts import party_of
     from escrow_server.runtime import Faces
@@ -89,7 +91,9 @@ def _serve(
     home = ensure(folder)
     for party in prefixes:
         party_of("witness", int(party.partition("/")[2]), home.genesis)
-    party = party_of(part, index, home.genesis)
+    party = party_of(part, index, home.genesis, newcomers=new)
+    if new:
+        enlist(home, party)
     click.echo(BANNER, err=True)
 
     def ready(bound: str, web_bound: str | None) -> None:
@@ -111,8 +115,13 @@ def _serve(
     asyncio.run(run(home, party, faces, lab=lab, ready=ready, with_parent=with_parent))
 
 
+_NEW = click.option(
+    "--new",
+    is_flag=True,
+    help="One that the genesis does not name: makes its keys if need be, and waits for the roots.",
+)
 _part("relay", "Take, keep and deliver messages; produce what a warrant covers.", indexed=False)
-_part("custodian", "Hold a share of the committee key; release under a warrant.", indexed=True)
+_part("custodian", "Hold a share of the committee key; release under a warrant.", indexed=True, more=[_NEW])
 _part("authority", "Keep the cases: applications, signatures of both locks, cancellations.", indexed=False)
 _HTTP = click.option(
     "--http", metavar="ADDRESS:PORT", help="Answer anybody over plain HTTP as well, as the C2SP specifications say."

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from escrow.ids import Party
 from escrow.rpc.clocks import LabClock, system_clock
 from escrow.rpc.files import write
 from escrow.rpc.home import Home
@@ -35,6 +36,14 @@ def ensure(folder: Path, *, terms: Terms | None = None, seed: Secret | None = No
     return home
 
 
+def enlist(home: Home, party: Party) -> None:
+    """Give a custodian that came after the founding its keys, once. Only an order of the roots gives it a share."""
+    with _locked(home.folder / ".lock"):
+        if not home.has_identity(party):
+            DevelopmentAuthority.load(home.ca_folder).issue(party).save(home.keys_folder(party))
+            home.save_identity(party, Secret(secrets.token_bytes(32)))
+
+
 def _make(home: Home, terms: Terms, seed: Secret, start: int) -> None:
     founding = found(seed, terms)
     authority = DevelopmentAuthority.make(home.ca_folder)
@@ -43,6 +52,8 @@ def _make(home: Home, terms: Terms, seed: Secret, start: int) -> None:
         home.save_identity(party, identity)
     for name, person in founding.people.items():
         home.save_person(name, person)
+    for name, root in founding.roots.items():
+        home.save_root(name, root)
     LabClock.make(home.clock_path, start)
     # The commit point: without a genesis the folder counts as empty, and whatever is in it is made anew.
     write(home.genesis_path, founding.document)

@@ -9,13 +9,21 @@ from escrow.warrant.genesis import Genesis
 # Each part loads its own role and no other: a process that never releases should not even hold the code for it.
 
 
-def party_of(part: str, index: int | None, genesis: Genesis) -> Party:
-    """The party behind ``doublelock serve PART --index INDEX``. Raises ``RefusedError(USAGE)`` for one that is not."""
+MOST_CUSTODIANS = 99_999
+
+
+def party_of(part: str, index: int | None, genesis: Genesis, *, newcomers: bool = False) -> Party:
+    """The party behind ``doublelock serve PART --index INDEX``. Raises ``RefusedError(USAGE)`` for one that is not.
+
+    ``newcomers``: there may be custodians beyond those of the genesis.
+    """
     counts = {"custodian": len(genesis.custodians), "witness": len(genesis.witnesses)}
     if part not in counts:
         if index is not None:
             raise RefusedError(Reason.USAGE, f"there is only one {part}; leave out --index")
         return Party(part)
+    if newcomers and part == "custodian":
+        counts[part] = MOST_CUSTODIANS
     if index is None or not 1 <= index <= counts[part]:
         raise RefusedError(Reason.USAGE, f"--index of a {part} is 1 to {counts[part]} in this deployment")
     return Party(f"{part}/{index}")

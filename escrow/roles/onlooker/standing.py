@@ -112,8 +112,10 @@ class Look:
         orders = [(one, one.order(self.genesis)) for one in self._ledger.handovers.attempts(self.view)]
         ordered = [each for each in orders if each[1].key_hash == logged.key.hash and nonce in ("", each[1].nonce)]
         record = handover_of(self.view, logged.key.hash)
-        refreshed = record is not None and all(record.committee != order.committee for _, order in orders)
-        if ordered and (nonce or record is None or not refreshed or record.place < ordered[-1][0].begun):
+        # A handover that no order is about is a refresh, and an attempt of its own.
+        subject = None if record is None else (record.before.hash.hex(), record.committee)
+        refresh = record is not None and subject not in [(order.generation, order.committee) for _, order in orders]
+        if ordered and (nonce or record is None or not refresh or record.place < ordered[-1][0].begun):
             return self._ordered(period, *ordered[-1], record)
         found = Standing("handover", period, "", State.NONE)
         if record is not None:

@@ -76,6 +76,10 @@ def test_another_nonce_is_another_attempt() -> None:
     third = roots.give(roots.order(key_hash, (1, 5), 1, nonce="0c" * 16))
     settle(world)
     assert [look(world, "handover", PERIOD, one.nonce).state for one in (second, third)] == [State.DONE] * 2
+    world.run(world["custodian/5"], Refresh(PERIOD))
+    settle(world)
+    assert look(world, "handover", PERIOD).nonce not in (second.nonce, third.nonce)
+    assert look(world, "handover", PERIOD).generation == 3
 
 
 def test_a_refresh_is_a_handover_that_no_root_has_ordered() -> None:
