@@ -9,9 +9,9 @@
 What they refuse is an ``escrow.errors.EscrowError``, the same as on the command line.
 """
 
+from escrow.cli.keys import Keys
 from escrow_client.deployment import Deployment
 from escrow_client.investigator import Investigator
-from escrow_client.keys import Keys
 from escrow_client.messenger import Messenger
 from escrow_client.official import Official
 from escrow_client.profile import Profile

@@ -17,9 +17,9 @@ from escrow_client.options import FOLDER, home_option, json_option, key_options,
 from escrow_client.output import Output, file_facts, moment, progress_bar, warn_of_key_beside
 
 if TYPE_CHECKING:
+    from escrow.cli.keys import Keys
     from escrow.roles.device.commands import ConversationStatus, Status, Watched
     from escrow.roles.device.state import Alarm, Shown
-    from escrow_client.keys import Keys
     from escrow_client.messenger import Messenger
 
 BADGES: Final = ("END-TO-END ONLY", "ESCROWED")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from escrow.cli.keys import Keys
 from escrow.ids import Millis, Party
 from escrow.node import Node, Transport
 from escrow.roles.machine import Role
@@ -22,7 +23,6 @@ from escrow.store.port import Store
 from escrow.store.sealed import SealedStore
 from escrow.store.sqlite import SqliteStore
 from escrow.warrant.genesis import Genesis
-from escrow_client.keys import Keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from escrow_client.options import FOLDER
 from escrow_client.output import Output
 
 if TYPE_CHECKING:
+    from escrow.cli.keys import Keys
     from escrow.errors import EscrowError
     from escrow.roles.agency.commands import Report
     from escrow_client.investigator import Investigator
-    from escrow_client.keys import Keys
 
 desk_option = click.option(
     "--desk", type=FOLDER, required=True, envvar="DOUBLELOCK_DESK", show_envvar=True, help="Folder of the agency."

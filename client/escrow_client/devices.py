@@ -14,8 +14,8 @@ from escrow_client.options import FOLDER, json_option, key_options, lab_option, 
 from escrow_client.output import Output, warn_of_key_beside
 
 if TYPE_CHECKING:
+    from escrow.cli.keys import Keys
     from escrow.roles.device.linking import Linking
-    from escrow_client.keys import Keys
     from escrow_client.messenger import Messenger
     from escrow_client.profile import Profile
 

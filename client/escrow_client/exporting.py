@@ -9,8 +9,8 @@ from escrow_client.options import key_options, profile_option, run
 from escrow_client.output import Output, file_facts
 
 if TYPE_CHECKING:
+    from escrow.cli.keys import Keys
     from escrow.roles.device.history import Told
-    from escrow_client.keys import Keys
 
 MODES = ("end-to-end", "escrowed")
 """By number of the mode."""

@@ -12,8 +12,8 @@ from escrow_client.options import json_option, key_options, profile_option, run
 from escrow_client.output import Output
 
 if TYPE_CHECKING:
+    from escrow.cli.keys import Keys
     from escrow.roles.device.commands import Status
-    from escrow_client.keys import Keys
 
 
 @click.group()

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Self, cast, final
 
+from escrow.cli.keys import Keys
 from escrow.e2ee.file import File
 from escrow.errors import EscrowError, Reason, RefusedError
 from escrow.ids import Millis, Party
@@ -35,7 +36,6 @@ from escrow.warrant.identifier import parse_identifier
 from escrow.warrant.table import State
 from escrow_client.deployment import Deployment
 from escrow_client.evidence import gather
-from escrow_client.keys import Keys
 from escrow_client.line import Line
 from escrow_client.profile import Profile
 from escrow_client.saving import save

@@ -10,7 +10,7 @@ from escrow_client.options import json_option, key_options, profile_option, run
 from escrow_client.output import Output
 
 if TYPE_CHECKING:
-    from escrow_client.keys import Keys
+    from escrow.cli.keys import Keys
     from escrow_client.options import Command
     from escrow_client.profile import Kind
 
@@ -61,7 +61,7 @@ def lock_desk(
 def _relock(
     folder: Path, kind: "Kind", keys: "Keys", file: IO[bytes] | None, path: Path | None, out: Output, *, asked: bool
 ) -> None:
-    from escrow_client.keys import Keys, passphrase_in
+    from escrow.cli.keys import Keys, passphrase_in
     from escrow_client.profile import Profile
 
     if (asked, file is not None, path is not None).count(True) != 1:

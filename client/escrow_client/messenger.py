@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Self, cast, final
 
+from escrow.cli.keys import Keys
 from escrow.e2ee.file import File
 from escrow.e2ee.linking import meeting_of
 from escrow.errors import EscrowError, Reason, RefusedError, UnavailableError
@@ -53,7 +54,6 @@ from escrow.roles.device.linking import (
 from escrow.roles.device.state import ESCROW, PLAIN
 from escrow_client.attaching import attach
 from escrow_client.deployment import Deployment
-from escrow_client.keys import Keys
 from escrow_client.line import Line
 from escrow_client.profile import Profile
 from escrow_client.saving import save

@@ -1,17 +1,30 @@
 """Options that several commands share."""
 
 import asyncio
-import functools
 import os
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
+from escrow.cli.key_options import Command, key_options
+
+__all__ = [
+    "FOLDER",
+    "Command",
+    "home_option",
+    "json_option",
+    "key_options",
+    "lab_option",
+    "moment_of",
+    "profile_option",
+    "run",
+    "warrant_of",
+]
+
 R = TypeVar("R")
-Command = Callable[..., None]
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -29,39 +42,6 @@ home_option = click.option(
     "--home", type=FOLDER, required=True, envvar="DOUBLELOCK_HOME", show_envvar=True, help="Folder of the deployment."
 )
 lab_option = click.option("--lab", is_flag=True, help="Go by the deployment's lab clock, as its parts must, too.")
-
-_passphrase_option = click.option(
-    "--passphrase", "ask", is_flag=True, help="Protect a new store with a passphrase, asked for on the terminal."
-)
-_passphrase_file_option = click.option(
-    "--passphrase-file", type=click.File("rb"), help="Passphrase of the store: the first line; - is standard input."
-)
-_key_file_option = click.option(
-    "--key-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    envvar="DOUBLELOCK_KEY_FILE",
-    show_envvar=True,
-    help="Key file of the store; made for a new one.  [default: store.key beside the store]",
-)
-
-
-def key_options(*, make: bool = False) -> Callable[[Command], Command]:
-    """Whence the key to the store comes, as one argument ``keys``; with ``make`` for commands that make a store."""
-
-    def decorate(command: Command) -> Command:
-        @functools.wraps(command)
-        def gathered(
-            *args: Any, passphrase_file: IO[bytes] | None, key_file: Path | None, ask: bool = False, **others: Any
-        ) -> None:
-            from escrow_client.keys import Keys, passphrase_in
-
-            passphrase = None if passphrase_file is None else passphrase_in(passphrase_file)
-            command(*args, keys=Keys(passphrase, key_file, ask=ask, make=make), **others)
-
-        asked = _passphrase_option(gathered) if make else gathered
-        return _passphrase_file_option(_key_file_option(asked))
-
-    return decorate
 
 
 def moment_of(text: str) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Self
 
+from escrow.cli.keys import BESIDE, Keys
 from escrow.errors import IntegrityError, Reason, RefusedError
 from escrow.rpc.files import write
 from escrow.store.keyring import Lock, LockKind, relock, unlock
@@ -18,7 +19,6 @@ from escrow.store.sqlite import SqliteStore
 from escrow.warrant import strict
 from escrow.warrant.genesis import Genesis
 from escrow_client.deployment import Deployment
-from escrow_client.keys import BESIDE, Keys
 
 Kind = Literal["chat", "agency"]
 

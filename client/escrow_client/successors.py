@@ -11,8 +11,8 @@ from escrow_client.options import json_option, key_options, moment_of, run
 from escrow_client.output import Output
 
 if TYPE_CHECKING:
+    from escrow.cli.keys import Keys
     from escrow.roles.agency.commands import Succeed
-    from escrow_client.keys import Keys
 
 
 def add_successors(group: click.Group) -> None:

@@ -29,11 +29,11 @@ from escrow_client.output import Output, progress_bar, warn_of_key_beside
 from escrow_client.successors import add_successors
 
 if TYPE_CHECKING:
+    from escrow.cli.keys import Keys
     from escrow.e2ee.file import File
     from escrow.errors import EscrowError
     from escrow.roles.agency.commands import OpenedItem
     from escrow_client.investigator import Investigator
-    from escrow_client.keys import Keys
 
 THIRTY_DAYS: Final = 30 * 86_400_000
 MOST_CAPSULES: Final = 1000

@@ -4,11 +4,15 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from escrow.cli import BANNER
+from escrow.cli.key_options import key_options
+
+if TYPE_CHECKING:
+    from escrow.cli.keys import Keys
 
 SCHEMA_VERSION = 1
 
@@ -27,11 +31,13 @@ def _part(name: str, help_text: str, *, indexed: bool, more: Sequence[Callable[[
         http: str | None = None,
         witness: tuple[str, ...] = (),
         new: bool = False,
+        keys: "Keys | None" = None,
         lab: bool,
         as_json: bool,
         with_parent: bool,
     ) -> None:
-        _serve(name, home, listen, index, http, witness, new=new, lab=lab, as_json=as_json, with_parent=with_parent)
+        how = {"new": new, "lab": lab, "as_json": as_json, "with_parent": with_parent}
+        _serve(name, home, listen, index, http, witness, keys, **how)
 
     options = [
         click.option(
@@ -69,6 +75,7 @@ def _serve(
     index: int | None,
     http: str | None,
     witnesses: tuple[str, ...],
+    keys: "Keys | None",
     *,
     new: bool,
     lab: bool,
@@ -110,9 +117,11 @@ def _serve(
             click.echo(json.dumps(line))
         also = "" if web_bound is None else f", and shows its pages at http://{web_bound}/"
         click.echo(f"{party} listens on {bound}{also}", err=True)
+        if keys is not None and (beside := keys.beside(home.part_folder(party))) is not None:
+            click.echo(f"{beside} opens the store beside it: this keeps nothing from whoever takes the disk", err=True)
 
     faces = Faces(address, web, prefixes)
-    asyncio.run(run(home, party, faces, lab=lab, ready=ready, with_parent=with_parent))
+    asyncio.run(run(home, party, faces, lab=lab, ready=ready, with_parent=with_parent, keys=keys))
 
 
 _NEW = click.option(
@@ -121,7 +130,12 @@ _NEW = click.option(
     help="One that the genesis does not name: makes its keys if need be, and waits for the roots.",
 )
 _part("relay", "Take, keep and deliver messages; produce what a warrant covers.", indexed=False)
-_part("custodian", "Hold a share of the committee key; release under a warrant.", indexed=True, more=[_NEW])
+_part(
+    "custodian",
+    "Hold a share of the committee key; release under a warrant.",
+    indexed=True,
+    more=[_NEW, key_options(make=True)],
+)
 _part("authority", "Keep the cases: applications, signatures of both locks, cancellations.", indexed=False)
 _HTTP = click.option(
     "--http", metavar="ADDRESS:PORT", help="Answer anybody over plain HTTP as well, as the C2SP specifications say."

@@ -7,12 +7,14 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Protocol
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from escrow.cli.keys import Keys
 from escrow.crypto.edwards25519 import self_test
 from escrow.errors import IntegrityError, Reason, UnavailableError
 from escrow.ids import Party
@@ -20,6 +22,8 @@ from escrow.rpc.channel import LIMITS, GrpcTransport
 from escrow.rpc.home import Home
 from escrow.rpc.http_witness import WithHttpWitnesses
 from escrow.rpc.methods import LAB_SERVICE, service_of
+from escrow.store.keyring import unlock
+from escrow.store.sealed import SealedStore
 from escrow.store.sqlite import SqliteStore
 from escrow_server.driver import ServedNode, keep_ticking
 from escrow_server.gate import Gate
@@ -63,10 +67,12 @@ async def serve(
     lab: bool,
     ready: Callable[[str, str | None], None],
     with_parent: bool = False,
+    keys: Keys | None = None,
 ) -> None:
     """Serve ``party`` until SIGTERM or SIGINT, or ``with_parent`` until standard input ends.
 
-    ``ready`` gets the bound address, and that of the pages if there are any, once calls are answered.
+    ``ready`` gets the bound address, and that of the pages if there are any, once calls are answered. ``keys`` open its
+    store, which is sealed then.
 
     Raises ``IntegrityError`` when the store or the log contradicts itself: the service has then stopped.
     """
@@ -74,7 +80,7 @@ async def serve(
     ended: asyncio.Future[IntegrityError | None] = asyncio.get_running_loop().create_future()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_stopped_by_signals(ended, with_parent=with_parent))
-        ready(*await _start(stack, home, party, faces, lab=lab, ended=ended))
+        ready(*await _start(stack, home, party, faces, keys, lab=lab, ended=ended))
         failure = await ended
     if failure is not None:
         raise failure
@@ -85,6 +91,7 @@ async def _start(
     home: Home,
     party: Party,
     faces: Faces,
+    keys: Keys | None,
     *,
     lab: bool,
     ended: asyncio.Future[IntegrityError | None],
@@ -101,8 +108,9 @@ async def _start(
         if not ended.done():
             ended.set_result(error)
 
-    store = SqliteStore(folder / "state.db")
-    stack.push_async_callback(store.close)
+    file_store = SqliteStore(folder / "state.db")
+    stack.push_async_callback(file_store.close)
+    store = file_store if keys is None else await _sealed(file_store, keys, folder)
     transport = WithHttpWitnesses(GrpcTransport(credentials, home.endpoints, patience=PATIENCE), faces.witnesses)
     stack.push_async_callback(transport.close)
     node = ServedNode(party, role, store, transport, home.clock(lab=lab), lambda: secrets.token_bytes(32))
@@ -125,6 +133,12 @@ async def _start(
     log.info("serving", address=address, http=web and web.address)
     stack.callback(log.info, "stopping")
     return address, web and web.address
+
+
+async def _sealed(inner: SqliteStore, keys: Keys, folder: Path) -> SealedStore:
+    """``inner`` under its key. Raises ``STORE_LOCKED``, ``KEY_EXPOSED``, ``STORE_CORRUPT``; nothing is changed then."""
+    key = await unlock(inner, lambda kind: keys.lock(folder, kind), name=folder.name, new=True)
+    return SealedStore(inner, key, folder.name)
 
 
 def _server(gate: Gate, node: ServedNode, service: str, *, lab: bool) -> tuple[grpc.aio.Server, Health]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from escrow.cli.keys import BESIDE
 from escrow.errors import IntegrityError, Kind, Reason, RefusedError
 from escrow.roles.agency.state import load_case
 from escrow.roles.device.state import load_me
@@ -23,7 +24,6 @@ from escrow.secret import Secret
 from escrow.store.keyring import PLACE, Keyring, LockKind
 from escrow.tags import T, Tag
 from escrow_client.api import Deployment, Investigator, Keys, Messenger, Profile
-from escrow_client.keys import BESIDE
 from tests.shell.deployed import Deployed
 from tests.shell.people import Command, MakeUser, Said, User
 

@@ -1,5 +1,6 @@
 """The ceremonies at the command line, on real custodians: begun, signed, watched, stopped, and checked from the log."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +10,14 @@ from typing import Any
 
 import pytest
 
+from escrow.cli.keys import Keys
 from escrow.errors import Kind
 from escrow.ids import Party
+from escrow.roles.custodian.state import Holding
+from escrow.roles.state import unpack
+from escrow.store.keyring import unlock
+from escrow.store.sealed import SealedStore
+from escrow.store.sqlite import SqliteStore
 from escrow.world.founding import Terms
 from escrow_server.deployment import ensure
 from tests.shell.deployed import DAY, Deployed
@@ -140,3 +147,39 @@ def test_only_roots_order_and_no_key_is_shown(by: Operators, committee: Deployed
     for said in (denied.out, denied.err, begun.out, begun.err, stopped.out, *logs):
         assert not any(seed in said for seed in seeds)
     assert Party("custodian/3") in committee.parts
+
+
+def test_a_custodians_store_is_sealed_and_opens_with_its_key_alone(
+    committee: Deployed, doublelock: Command, tmp_path: Path
+) -> None:
+    """By default the key lies beside the store, and the custodian says so."""
+    party = Party("custodian/1")
+    folder = committee.home.part_folder(party)
+    with committee.without(party):
+        key = folder / "store.key"
+        disk = b"".join(path.read_bytes() for path in folder.glob("state.db*"))
+        assert b"v/share/" in disk
+        kept = key.rename(tmp_path / "store.key")
+        ours = ("serve", "custodian", "--index", 1, "--home", committee.home.folder, "--lab")
+        locked = doublelock(*ours)
+        assert (locked.code, locked.out) == (Kind.REFUSED, "")
+        other = tmp_path / "other"
+        other.write_bytes(bytes(32))
+        other.chmod(0o600)
+        assert doublelock(*ours, "--key-file", other).code == Kind.REFUSED
+        passphrase = tmp_path / "passphrase"
+        passphrase.write_text("correct horse")
+        assert doublelock(*ours, "--passphrase-file", passphrase).code == Kind.REFUSED
+        kept.rename(key)
+
+        async def holding() -> bool:
+            inner = SqliteStore(folder / "state.db")
+            data_key = await unlock(inner, lambda kind: Keys().lock(folder, kind), name="it", new=False)
+            store = SealedStore(inner, data_key)
+            try:
+                found = await store.read(lambda view: [unpack(data, Holding) for _, data in view.scan(b"share/")])
+            finally:
+                await store.close()
+            return bool(found) and not any(one.share and one.share.expose() in disk for one in found)
+
+        assert asyncio.run(holding())

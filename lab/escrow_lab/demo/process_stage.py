@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+from escrow.cli.keys import Keys
 from escrow.crypto.sign import SigningKey
 from escrow.errors import Reason, UnavailableError
 from escrow.ids import Millis, Party
@@ -29,11 +30,11 @@ from escrow.rpc.clocks import LabClock
 from escrow.rpc.home import Home
 from escrow.rpc.settle import Settle
 from escrow.store import MemoryStore
-from escrow.store.sealed import SealedStore
+from escrow.store.keyring import PLACE, unlock
+from escrow.store.sealed import Seal, SealedStore, SealedView
 from escrow.tlog.checkpoint import Checkpoint
 from escrow.tlog.note import Note
 from escrow_client.deployment import Deployment
-from escrow_client.keys import Keys
 
 PATIENCE: Final = 20.0
 """Seconds to repeat a call to a part that is being started again."""
@@ -180,8 +181,16 @@ class ProcessStage:
         return self._home.identity(Party(party))
 
     async def stolen_disk(self, party: str) -> Read:
-        """See ``Stage.stolen_disk``: read from the part's database file, past its process."""
-        return _copy(self._home.part_folder(Party(party)) / "state.db")
+        """See ``Stage.stolen_disk``: read from the part's database file, past its process.
+
+        A custodian's store is sealed; its key lies beside it, and whoever takes the disk takes both.
+        """
+        folder = self._home.part_folder(Party(party))
+        disk = _copy(folder / "state.db")
+        if disk.get(PLACE) is None:
+            return disk
+        key = await unlock(disk, lambda kind: Keys(make=False).lock(folder, kind), name=party, new=False)
+        return SealedView(disk, Seal(key, party))
 
     async def log_size(self) -> int:
         """See ``Stage.log_size``."""

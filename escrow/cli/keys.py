@@ -55,6 +55,11 @@ class Keys:
             return Lock.passphrase(_chosen())
         return Lock.key_file(_new_key(self.path_in(folder)))
 
+    def beside(self, folder: Path) -> Path | None:
+        """The key file that lies in the same folder as what it opens, if that is the one that is used."""
+        path = self.path_in(folder)
+        return path if path.parent == folder and path.exists() else None
+
     def path_in(self, folder: Path) -> Path:
         """Where the key file of the profile in ``folder`` lies, if a key file opens it."""
         return self.key_file or folder / BESIDE
