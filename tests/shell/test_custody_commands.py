@@ -1,6 +1,8 @@
 """The ceremonies at the command line, on real custodians: begun, signed, watched, stopped, and checked from the log."""
 
 import asyncio
+import re
+import shlex
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +22,7 @@ from escrow.store.sealed import SealedStore
 from escrow.store.sqlite import SqliteStore
 from escrow.world.founding import Terms
 from escrow_server.deployment import ensure
+from tests.conftest import ROOT
 from tests.shell.deployed import DAY, Deployed
 from tests.shell.people import Command, Said
 from tests.shell.processes import PATIENCE, Part
@@ -107,6 +110,21 @@ def test_two_of_three_roots_hand_the_key_to_others_and_everybody_can_check_it(by
     # Whoever holds the shares now replaces them, without any root.
     refreshed = by.told("handover", "start", "--custodian", 3)
     assert by.until("done", "--nonce", refreshed["nonce"])["generation"] == 2
+
+
+def test_the_document_shows_commands_that_run(by: Operators) -> None:
+    """With the custodians that there are; the one that is started there, runs here."""
+    text = (ROOT / "docs/custody.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```bash\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [shlex.split(line.replace("custodian/6", "custodian/3")) for line in block.splitlines()]
+    assert lines[0] == ["doublelock", "serve", "custodian", "--index", "6", "--new"]
+    nonce = ""
+    for program, group, ceremony, verb, *more in lines[1:]:
+        assert (program, group) == ("doublelock", "custody")
+        if verb == "verify":
+            by.until("done", "--nonce", nonce)
+        nonce = by.told(ceremony, verb, *(word.replace("$nonce", nonce) for word in more))["nonce"]
+    assert by.told("handover", "status")["threshold"] == 2
 
 
 def test_the_next_period_has_its_key_early_if_an_operator_asks_and_no_hand_ends_a_period(by: Operators) -> None:
