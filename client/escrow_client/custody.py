@@ -259,52 +259,33 @@ def start_handover(
     _do("handover", act, home, period, lab=lab, as_json=as_json)
 
 
-@handover.command()
-@_common
-@needed_nonce_option
-@root_option
-@signing_key_option
-def submit(
-    home: Path,
-    period: int | None,
-    nonce: str,
-    root: str | None,
-    signing_key: IO[bytes] | None,
-    *,
-    lab: bool,
-    as_json: bool,
-) -> None:
-    """Sign the order as another root. Signing twice is signing once; a stale nonce is refused."""
+def _signs(verb: str, help_text: str) -> None:
+    """A verb of a root about the attempt under way; ``Ceremonies`` has a method of that name."""
 
-    def act(ceremonies: "Ceremonies", deployment: "Deployment", of: int) -> "Awaitable[Standing]":
-        return ceremonies.submit(of, nonce, _root_key(deployment, root, signing_key))
+    @handover.command(verb, help=help_text)
+    @_common
+    @needed_nonce_option
+    @root_option
+    @signing_key_option
+    def command(
+        home: Path,
+        period: int | None,
+        nonce: str,
+        root: str | None,
+        signing_key: IO[bytes] | None,
+        *,
+        lab: bool,
+        as_json: bool,
+    ) -> None:
+        def act(ceremonies: "Ceremonies", deployment: "Deployment", of: int) -> "Awaitable[Standing]":
+            method = ceremonies.submit if verb == "submit" else ceremonies.cancel
+            return method(of, nonce, _root_key(deployment, root, signing_key))
 
-    _do("handover", act, home, period, lab=lab, as_json=as_json)
-
-
-@handover.command()
-@_common
-@needed_nonce_option
-@root_option
-@signing_key_option
-def cancel(
-    home: Path,
-    period: int | None,
-    nonce: str,
-    root: str | None,
-    signing_key: IO[bytes] | None,
-    *,
-    lab: bool,
-    as_json: bool,
-) -> None:
-    """Stop an order, as any one root, as long as its shares do not count."""
-
-    def act(ceremonies: "Ceremonies", deployment: "Deployment", of: int) -> "Awaitable[Standing]":
-        return ceremonies.cancel(of, nonce, _root_key(deployment, root, signing_key))
-
-    _do("handover", act, home, period, lab=lab, as_json=as_json)
+        _do("handover", act, home, period, lab=lab, as_json=as_json)
 
 
+_signs("submit", "Sign the order as another root. Signing twice is signing once; a stale nonce is refused.")
+_signs("cancel", "Stop an order, as any one root, as long as its shares do not count.")
 _looks(handover, "handover")
 
 
