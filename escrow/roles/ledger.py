@@ -37,6 +37,7 @@ END_OF_TIME = 1 << 53
 
 _LIST = b"log/list/"
 _PROPOSAL = b"log/proposal/"
+_HANDOVER = b"log/handover/proposal/"
 _KEY = b"log/key/"
 _KEY_BY_HASH = b"log/key-hash/"
 _GENERATION = b"log/generation/"
@@ -132,6 +133,10 @@ class Ledger(WarrantLedger):
         place = view.get(_GENERATION_BY_HASH + generation_hash)
         data = None if place is None else view.get(_GENERATION + place)
         return None if data is None else ShareGeneration.decode(unpack(data, Filed).payload)
+
+    def has_proposed(self, view: Read | Draft, proposal_hash: bytes) -> bool:
+        """Whether the log shows a handover proposal with that hash that was admitted."""
+        return view.get(_HANDOVER + proposal_hash) is not None
 
     def successor(self, view: Read | Draft, generation: ShareGeneration) -> ShareGeneration | None:
         """The generation that has followed on another one, if any has."""
@@ -311,6 +316,7 @@ class Ledger(WarrantLedger):
         # A refresh would end the generation that the roots have ordered to be handed over: it waits.
         if order is not None or not _same_committee(proposal, before):
             self._check_ordered(order, proposal, filed)
+        draft.put(_HANDOVER + proposal.hash, b"")
 
     def _file_order(self, draft: Draft, entry: Entry, filed: Filed) -> None:
         order, _ = order_of(dsse.Envelope.parse(entry.payload), self.genesis)

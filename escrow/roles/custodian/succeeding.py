@@ -20,7 +20,7 @@ from escrow.committee.succession import HandoverProposal, reshared_group
 from escrow.crypto.coins import Coins
 from escrow.crypto.sign import SigningKey
 from escrow.encoding import u64
-from escrow.errors import Reason, RefusedError
+from escrow.errors import BehindError, Reason, RefusedError
 from escrow.ids import Millis, Party
 from escrow.roles.calls import DeliverDealing
 from escrow.roles.custodian.state import (
@@ -120,7 +120,10 @@ class Succeeding:
             owe_entry(draft, self.genesis, self.identity, EntryType.HANDOVER_PROPOSAL, proposal.encode())
 
     def on_dealing(self, draft: Draft, caller: Party, call: DeliverDealing) -> bool:
-        """Take a ciphertext from another member; False if it is not of a handover in progress here."""
+        """Take a ciphertext from another member; False if it is of no handover that the log shows.
+
+        ``BehindError`` if it comes from one who can only deal in a handover, of which our log does not show this one.
+        """
         sender = self.follower.custodian_keys(draft).get(caller)
         for key, data in list(draft.scan(HANDOVER)):
             state = unpack(data, HandoverState)
@@ -132,6 +135,10 @@ class Succeeding:
             index = record.before.members.index(sender) + 1
             self._carry_out(draft, key, handover.on_ciphertext(state, self._me(draft, key), index, call.ciphertext))
             return True
+        if self.follower.has_proposed(draft, call.proposal_hash):
+            return True  # it comes too late: that one is over, or another one came before it
+        if sender is not None and caller not in self.genesis.policy.custodians:
+            raise BehindError(Reason.LOG_STALE, "a dealing of a handover that has not begun here")
         return False
 
     def _begin(self, draft: Draft, index: int, proposal: HandoverProposal, now: Millis, coins: Coins) -> None:

@@ -10,14 +10,14 @@ from escrow.committee.succession import HandoverProposal
 from escrow.crypto.edwards25519 import EDWARDS25519
 from escrow.crypto.group import Scalar
 from escrow.crypto.sharing import interpolate_scalars
-from escrow.errors import RefusedError
+from escrow.errors import BehindError, RefusedError
 from escrow.ids import Party
 from escrow.roles.agency.commands import Execute, GetOpened, GetReport
-from escrow.roles.calls import GetCommittee
+from escrow.roles.calls import DeliverDealing, Done, GetCommittee
 from escrow.roles.custodian.commands import Refresh
 from escrow.roles.custodian.state import HANDOVER, SUCCESSOR, load_holding
 from escrow.roles.machine import Draft
-from escrow.tlog.entry import EntryType
+from escrow.tlog.entry import Entry, EntryType
 from escrow.warrant.handover_order import CANCELLATION_TYPE, Member
 from escrow.warrant.policy import SchemeName
 from escrow.world.world import World
@@ -252,6 +252,22 @@ def test_somebody_new_who_is_late_is_waited_for_and_asked_again() -> None:
     world.advance(10 * MINUTE)
     settle(world)
     assert roots.newest(key_hash).number == 1
+
+
+def test_a_dealing_that_comes_too_late_holds_nothing_up_and_one_that_comes_too_early_waits() -> None:
+    world, key_hash, roots = ordered()
+    roots.give(roots.order(key_hash, NEW, 2))
+    settle(world)
+    data = world.store("log").records("log/leaves", start=0, limit=10_000)
+    proposals = [entry for entry in map(Entry.decode, data) if entry.type is EntryType.HANDOVER_PROPOSAL]
+    late = DeliverDealing(HandoverProposal.decode(proposals[0].payload).hash, 7, bytes(48))
+    assert world.ask("custodian/4", late, "custodian/1") == Done()
+    early = DeliverDealing(bytes(32), 7, bytes(48))
+    for sender in ("custodian/5", "custodian/1"):
+        with pytest.raises(BehindError):
+            world.ask("custodian/4", early, sender)
+    with pytest.raises(RefusedError, match="PERMISSION_DENIED"):
+        world.ask("custodian/4", early, "custodian/9")
 
 
 # -- under a warrant --------------------------------------------------------------------------
