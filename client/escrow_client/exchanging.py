@@ -12,10 +12,10 @@ from escrow_client.options import home_option, json_option, key_options, lab_opt
 from escrow_client.output import Output, warn_of_key_beside
 
 if TYPE_CHECKING:
+    from escrow.cli.keys import Keys
     from escrow.roles.evidence.bundle import Bundle
     from escrow.warrant.etsi.reading import Imported
     from escrow_client.investigator import Investigator
-    from escrow_client.keys import Keys
 
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 
