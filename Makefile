@@ -87,6 +87,7 @@ types: $(INSTALLED)  ## mypy, strict
 bench: $(INSTALLED)  ## ours, bare primitives and peers, interleaved
 	@$(BIN)/doublelock bench e2ee
 	@$(BIN)/doublelock bench escrow
+	@$(BIN)/doublelock bench log
 
 claims: $(INSTALLED)  ## every claim has its tests, and every sabotage turns them red
 	@$(BIN)/python scripts/claims.py

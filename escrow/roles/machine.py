@@ -182,9 +182,9 @@ class Draft:
 
     def append(self, stream: str, record: bytes) -> int:
         """Append to ``stream``; return the record's number."""
-        place = self.length(stream)
-        self._appends.setdefault(stream, []).append(record)
-        return place
+        mine = self._appends.setdefault(stream, [])
+        mine.append(record)
+        return self._view.length(stream) + len(mine) - 1
 
     def owe(self, to: str, call: AnyCall) -> int:
         """Write down that ``call`` is owed to ``to``; return its place in the outbox."""

@@ -104,6 +104,16 @@ def release(*, quick: bool, as_json_lines: bool) -> None:
     _show("release", figures(quick=quick), as_json_lines=as_json_lines)
 
 
+@bench.command()
+@click.option("--quick", is_flag=True, help="Only long enough to see that everything runs.")
+@click.option("--json", "as_json_lines", is_flag=True, help="One object a line.")
+def log(*, quick: bool, as_json_lines: bool) -> None:
+    """Entries made durable under a signed root, and proofs; CPU time per entry or proof."""
+    from escrow_lab.bench.log import figures
+
+    _show("log", figures(quick=quick), as_json_lines=as_json_lines)
+
+
 def _show(name: str, figures: "Iterator[Figure]", *, as_json_lines: bool) -> None:
     from escrow_lab.bench.report import HEADING, as_json, as_row
 

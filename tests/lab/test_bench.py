@@ -1,5 +1,6 @@
 """The benchmark runs, says what was promised, and measures what it claims to measure. No test looks at a time."""
 
+import asyncio
 import json
 import sys
 from collections import Counter
@@ -13,8 +14,13 @@ from click.testing import CliRunner
 from escrow.crypto.edwards25519 import EDWARDS25519
 from escrow.crypto.group import Group as CyclicGroup
 from escrow.errors import RefusedError
+from escrow.roles.ledger import LEAVES
+from escrow.roles.log.publishing import TREE
+from escrow.tlog.checkpoint import Checkpoint
+from escrow.tlog.merkle import leaf_hash, root_of, verify_inclusion
+from escrow.tlog.note import Note
 from escrow.world.founding import Terms
-from escrow_lab.bench import e2ee, elsewhere, escrow, floor, keymaking, peers, threshold
+from escrow_lab.bench import e2ee, elsewhere, escrow, floor, keymaking, logs, peers, threshold
 from escrow_lab.bench.custody import Committee, dealt, wrapping
 from escrow_lab.bench.measure import Contest, Effort, Figure, contend
 from escrow_lab.bench.report import as_json, as_row
@@ -107,6 +113,41 @@ def test_a_quick_run_of_the_schemes_measures_every_case_that_starts_no_process(m
             set() if case.replace("combine", "open") in escrow.OF_FERVEO else {"ferveo"}
         )
     assert rows["pq-capsule-5"]["ours"] == 32 + 5 * 1232
+
+
+def test_a_quick_run_of_the_log_measures_every_case() -> None:
+    ran = CliRunner().invoke(bench, ["log", "--quick", "--json"])
+    assert ran.exit_code == 0, ran.output
+    rows = {row["case"]: row for row in map(json.loads, ran.output.splitlines())}
+    assert list(rows) == ["append-256-durable", "append-256-logged", "append-one", "inclusion-1e5", "inclusion-1e6"]
+    for case, row in rows.items():
+        assert row["bench"] == "log"
+        assert row["ours"] > 0
+        assert row["limit"] > 0
+        assert {*row["peers"], *row.get("missing", [])} == (
+            {"pymerkle"} if case in {"append-256-durable", "append-one", "inclusion-1e5"} else set()
+        )
+    assert rows["append-256-durable"]["floors"].keys() == {"durable"}
+
+
+def test_what_is_measured_of_a_log_is_its_work(tmp_path: Path) -> None:
+    with asyncio.Runner() as runner:
+        entries = logs.batch(5)
+        tree = logs.Tree(tmp_path, runner)
+        tree.appending(entries)()
+        stored = runner.run(tree.store.read(lambda view: view.records(LEAVES, start=0, limit=99)))
+        assert stored == logs.TURNS * entries
+        head = Note.parse(runner.run(tree.store.read(lambda view: view.get(b"head") or b"")))
+        assert Checkpoint.parse(head.text) == Checkpoint(logs.ORIGIN, len(stored), root_of(stored))
+        proofs = logs.Proofs(tmp_path, runner, 700)
+        proofs.inclusion()
+        leaves = [b"%d" % index for index in range(700)]
+        path = runner.run(proofs.store.read(lambda view: TREE.inclusion(view, 600, 700)))
+        verify_inclusion(leaf_hash(leaves[600]), 600, 700, path, root_of(leaves))
+        logged = logs.Logged(tmp_path, runner, logs.TURNS, 16)
+        logged.append()
+        kept = runner.run(logged.node.read(lambda view: view.length(LEAVES)))
+        assert kept == 1 + logs.TURNS * 16, "the genesis, and every entry of every call"
 
 
 @pytest.mark.parametrize("suite", [1, 2])

@@ -4,6 +4,7 @@ It decides nothing else. Whoever relies on it checks its checkpoints under a quo
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from escrow.crypto.mldsa import MlDsaKey
@@ -89,14 +90,17 @@ class Log:
 
     def _begin(self, draft: Draft, now: Millis) -> None:
         """The first leaf names the deployment."""
-        self._take(draft, Entry.make(EntryType.GENESIS, self.genesis.hash, self.key, self.genesis.log.origin), now)
+        genesis = Entry.make(EntryType.GENESIS, self.genesis.hash, self.key, self.genesis.log.origin)
+        (result,) = self._append(draft, (genesis,), now)
+        if result.reason:
+            raise AssertionError("the log refuses its own genesis")
 
     def _answer(self, draft: Draft, call: Call, now: Millis, published: Outcome | None) -> Reply:
         match call:
             case Append(entries=entries):
                 if len(entries) > MOST_ENTRIES:
                     raise MalformedError(f"more than {MOST_ENTRIES} entries", Reason.TOO_LARGE)
-                return Appended(tuple(self._append(draft, data, now) for data in entries))
+                return Appended(self._append(draft, entries, now))
             case GetHead(known_size=known, fresh_after=fresh_after):
                 head = self._head(draft, known, min(fresh_after, now - _TICK), published)
                 return Head(head.note, TREE.consistency(draft, known, head.size))
@@ -114,24 +118,29 @@ class Log:
 
     # -- taking entries -----------------------------------------------------------------------
 
-    def _append(self, draft: Draft, data: bytes, now: Millis) -> AppendResult:
-        known = draft.get(_SEEN + hashlib.sha256(data).digest())
-        if known is not None:
-            return AppendResult(number(known), "")
-        try:
-            attempt = Draft(draft)
-            index = self._take(attempt, data, now)
-        except (MalformedError, RefusedError) as error:
-            return AppendResult(0, error.reason.name)
-        draft.absorb(attempt)
-        return AppendResult(index, "")
+    def _append(self, draft: Draft, entries: Sequence[bytes], now: Millis) -> tuple[AppendResult, ...]:
+        """Admit the entries that count, by the same rules by which every follower will file them.
 
-    def _take(self, draft: Draft, data: bytes, now: Millis) -> int:
-        """Admit an entry that counts, by the same rules by which every follower will file it."""
-        self._ledger.file(draft, data, now)
-        index = TREE.grow(draft, [leaf_hash(data)])
-        draft.put(_SEEN + hashlib.sha256(data).digest(), u64(index))
-        return index
+        The tree grows once for all of them: hashing it entry by entry costs as much as everything else here.
+        """
+        first, leaves, results = TREE.size(draft), list[bytes](), list[AppendResult]()
+        for data in entries:
+            place = _SEEN + hashlib.sha256(data).digest()
+            known = draft.get(place)
+            if known is None:
+                try:
+                    attempt = Draft(draft)
+                    self._ledger.file(attempt, data, now)
+                except (MalformedError, RefusedError) as error:
+                    results.append(AppendResult(0, error.reason.name))
+                    continue
+                draft.absorb(attempt)
+                known = u64(first + len(leaves))
+                draft.put(place, known)
+                leaves.append(leaf_hash(data))
+            results.append(AppendResult(number(known), ""))
+        TREE.grow(draft, leaves)
+        return tuple(results)
 
     # -- showing them -------------------------------------------------------------------------
 
