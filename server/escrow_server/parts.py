@@ -49,8 +49,9 @@ def role_of(party: Party, home: Home) -> Role:
             return Authority(genesis, key, shipped_profiles())
         case "custodian":
             from escrow.roles.custodian import Custodian
+            from escrow_server.hands import Hands
 
-            return Custodian(genesis, int(index), key)
+            return Custodian(genesis, int(index), key, together=Hands())
         case "witness":
             from escrow.roles.witness import Witness
 

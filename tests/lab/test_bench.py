@@ -20,7 +20,7 @@ from escrow.tlog.checkpoint import Checkpoint
 from escrow.tlog.merkle import leaf_hash, root_of, verify_inclusion
 from escrow.tlog.note import Note
 from escrow.world.founding import Terms
-from escrow_lab.bench import e2ee, elsewhere, escrow, floor, keymaking, logs, peers, threshold
+from escrow_lab.bench import e2ee, elsewhere, escrow, floor, keymaking, logs, one_custodian, peers, threshold
 from escrow_lab.bench.custody import Committee, dealt, wrapping
 from escrow_lab.bench.measure import Contest, Effort, Figure, contend
 from escrow_lab.bench.report import as_json, as_row
@@ -236,6 +236,14 @@ def test_a_key_generation_is_measured_over_grpc_and_counted_in_the_world() -> No
     _, more = keymaking.computing(Terms(custodians=3, threshold=2))
     assert more["rounds"] == figure.also["rounds"]
     assert more["bytes"] > figure.also["bytes"]
+
+
+def test_a_release_is_measured_over_grpc_until_all_is_released() -> None:
+    figure = one_custodian.figure("tdh2-ed25519", capsules=9)
+    assert figure.case == "tdh2-ed25519-release-9"
+    assert figure.also["requests"] == 1
+    assert figure.ours > 0
+    assert figure.limit > 0
 
 
 def test_a_quick_run_shows_people_a_line_for_each_case() -> None:

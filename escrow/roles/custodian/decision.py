@@ -5,7 +5,7 @@ with its reason. Nothing here releases anything; see ``release``.
 """
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 
 from escrow.capsule.receipt import Receipt
 from escrow.capsule.schemes import CommitteeContext
@@ -20,6 +20,7 @@ from escrow.roles.custodian.quotas import Quotas
 from escrow.roles.custodian.state import Holding, first_intent, load_holding, load_number
 from escrow.roles.follower import Follower
 from escrow.roles.machine import Draft
+from escrow.roles.together import Together
 from escrow.roles.warrant_checks import (
     Clock,
     SealedWarrant,
@@ -49,6 +50,7 @@ class Decision:
     now: Millis
     agency: Party
     """Who asks, as the transport has proved."""
+    together: Together
     seal: LoggedSeal | None = None
     """Set by CUST-3: from then on a refusal is logged."""
     clock: Clock = field(default_factory=lambda: Clock(0, 0))
@@ -164,7 +166,12 @@ class Decision:
         """CUST-9: every item is genuine and was logged before anybody meant to open it."""
         check = ItemCheck(self.follower, self.draft, self.context)
         for item in self.request.items:
-            check.check(item, first_intent(self.draft, item.unit))
+            check.check_origin(item, first_intent(self.draft, item.unit))
+        # What a capsule says of itself never changes, and an admitted request is the one that was admitted, byte for
+        # byte: its capsules were checked then. Whatever is made a share of, ``Scheme.share`` checks once more.
+        if not self.quotas.admitted(self.request):
+            capsules = {item.capsule_id: item for item in self.request.items}
+            self.together([partial(check.check_capsule, item) for item in capsules.values()])
         self.request.check_identities()
 
     def check_quotas(self) -> None:

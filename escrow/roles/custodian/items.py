@@ -33,6 +33,11 @@ class ItemCheck:
         ``first_intent``: how long our log was when we first intended to open this item's unit, if we ever did.
         ``SUBMISSION_INVALID``, ``RECEIPT_INVALID``, ``INGEST_NOT_LOGGED``, ``PRECEDENCE``, ``CAPSULE_INVALID``.
         """
+        self.check_origin(item, first_intent)
+        self.check_capsule(item)
+
+    def check_origin(self, item: Item, first_intent: int | None) -> None:
+        """All of that but what the capsule says of itself."""
         # SPEC CUST-9: what is not genuine, or was logged after our first intent to open it, is refused.
         submission = self._submission(item)
         receipt = self._receipt(item, submission)
@@ -40,6 +45,9 @@ class ItemCheck:
         self._check_device(item, submission, root)
         if first_intent is not None and root.index >= first_intent:
             raise RefusedError(Reason.PRECEDENCE)
+
+    def check_capsule(self, item: Item) -> None:
+        """Raise ``CAPSULE_INVALID`` unless the capsule is one of this committee's. Looks at nothing but the item."""
         scheme_of(self.context.suite).verify(self.context, item.label, item.capsule)
 
     def _submission(self, item: Item) -> SignedContent:

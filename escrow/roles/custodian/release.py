@@ -6,6 +6,7 @@ quorum. So whatever crashes in between, nobody holds a share that the log does n
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 
 from escrow.capsule.schemes import ShareRequest, scheme_of
 from escrow.crypto.coins import Coins
@@ -23,6 +24,7 @@ from escrow.roles.custodian.state import load_number, note_intent, save_number
 from escrow.roles.entries import owe_entry
 from escrow.roles.follower import Follower
 from escrow.roles.machine import Draft
+from escrow.roles.together import Together
 from escrow.roles.warrant_checks import has_second_lock
 from escrow.tlog.entry import EntryType
 from escrow.warrant.genesis import Genesis
@@ -60,6 +62,7 @@ class Releasing:
     identity: SigningKey
     hpke: Hpke
     operators: Operators
+    together: Together
 
     @property
     def genesis(self) -> Genesis:
@@ -77,7 +80,7 @@ class Releasing:
         request = self._read(draft, caller, call, now)
         self.sweep(draft, now)
         attempt = Draft(draft)
-        decision = Decision(self.follower, attempt, request, call.signature, now, caller)
+        decision = Decision(self.follower, attempt, request, call.signature, now, caller, self.together)
         try:
             # SPEC CUST-14: behind the logged intent the same request meets the whole list again.
             decision.run()
@@ -193,12 +196,13 @@ class Releasing:
             raise AssertionError("a retired period is refused by CUST-1")
         generation, scheme = holding.generation, scheme_of(context.suite)
         by_unit = {item.unit: item for item in request.items}
-        shares = []
+        jobs = []
         for unit in request.units:
             item = by_unit[unit]
             wanted = ShareRequest(context, generation.hash, item.label, item.capsule, request.hash)
-            shares.append(scheme.share(wanted, holding.share, holding.index, coins.take("share", 32)))
-        response = ReleaseResponse(holding.index, generation.hash, request.hash, tuple(shares))
+            # Coins are drawn here, in order: how the shares are made changes none of them.
+            jobs.append(partial(scheme.share, wanted, holding.share, holding.index, coins.take("share", 32)))
+        response = ReleaseResponse(holding.index, generation.hash, request.hash, tuple(self.together(jobs)))
         # SPEC CUST-15: a response opens for the recipient alone, and for this warrant, request and custodian.
         info = hpke_info(request.seal_tag, request.hash, self.identity.public, generation.hash)
         return self.hpke.seal(decision.warrant.payload.recipient_public, info, response.encode())

@@ -30,6 +30,7 @@ from escrow.roles.custodian.release import Releasing
 from escrow.roles.custodian.succeeding import Succeeding
 from escrow.roles.follower import LOG, Follower
 from escrow.roles.machine import Answered, Called, CatchUp, Draft, Event, Read, Tick, Writes
+from escrow.roles.together import Together, one_by_one
 from escrow.warrant.genesis import Genesis, Lock
 
 _AGAIN = b"again/"
@@ -37,7 +38,7 @@ _AGAIN = b"again/"
 
 @dataclass(frozen=True)
 class Custodian:
-    """Custodian ``index`` with its identity key; ``hpke`` seals its responses.
+    """Custodian ``index`` with its identity key; ``hpke`` seals its responses, ``together`` makes many shares.
 
     Up to ``n`` the policy names it and it makes the committee's keys; beyond, only the roots can give it a share.
     """
@@ -48,6 +49,7 @@ class Custodian:
     hpke: Hpke = field(default_factory=SystemHpke)
     people: Lock | None = None
     """Who must agree to a release, and how many of them; nobody: it goes by the rules alone."""
+    together: Together = one_by_one
 
     def __post_init__(self) -> None:
         if self._makes_keys and self.genesis.custodian_keys[self.party] != self.identity.public:
@@ -132,7 +134,7 @@ class Custodian:
 
     @property
     def _releasing(self) -> Releasing:
-        return Releasing(self._follower, self.identity, self.hpke, self._operators)
+        return Releasing(self._follower, self.identity, self.hpke, self._operators, self.together)
 
     @property
     def _operators(self) -> Operators:

@@ -5,12 +5,13 @@ from functools import cache, partial
 from typing import Final
 
 from escrow.crypto.suites import SUITES, group_of
-from escrow_lab.bench import elsewhere, floor, keymaking, threshold
+from escrow.warrant.policy import SchemeName
+from escrow_lab.bench import elsewhere, floor, keymaking, one_custodian, threshold
 from escrow_lab.bench.custody import Committee, dealt, wrapping
 from escrow_lab.bench.measure import FULL, LONG, QUICK, Contest, Effort, Figure, Step, contend
 from escrow_lab.bench.threshold import Steps
 
-TDH2: Final = ("tdh2-ed25519", "tdh2-ristretto255")
+TDH2: Final[tuple[SchemeName, ...]] = ("tdh2-ed25519", "tdh2-ristretto255")
 PEERS: Final = ("nucypher-core", "umbral", "ferveo")
 OF_FERVEO: Final = ("encrypt", "request", "open-3", "open-67")
 SEALS: Final = 5
@@ -34,6 +35,8 @@ def figures(*, quick: bool = False) -> Iterator[Figure]:
     if not quick:
         for custodians, t in keymaking.SIZES.items():
             yield keymaking.figure(custodians, t)
+        for suite in TDH2:
+            yield one_custodian.figure(suite)
 
 
 def tdh2(suite: str, peers: Peers) -> dict[str, tuple[Contest, Effort]]:

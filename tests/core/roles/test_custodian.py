@@ -1,9 +1,9 @@
 """A custodian's decision: every reason of the list, each met on its own, and what a release leaves behind."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from escrow.capsule.body import body_id, seal_body
 from escrow.capsule.header import cap_hash
 from escrow.capsule.receipt import Receipt
+from escrow.capsule.schemes import CommitteeContext
+from escrow.capsule.schemes.tdh2 import Tdh2
 from escrow.capsule.submission import SignedContent
 from escrow.crypto.hpke import RecipientKey
 from escrow.crypto.sign import verify
@@ -20,11 +22,12 @@ from escrow.encoding import u64
 from escrow.errors import BehindError, EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import Party
 from escrow.roles.agency.state import load_case
-from escrow.roles.calls import DeliverOrder, Release
-from escrow.roles.custodian import decision, quotas, release
+from escrow.roles.calls import DeliverOrder, Release, ReleaseReply
+from escrow.roles.custodian import Custodian, decision, quotas, release
 from escrow.roles.custodian.state import load_holding, save_holding, save_number
 from escrow.roles.device.state import load_me
 from escrow.roles.machine import Called, Draft
+from escrow.roles.together import one_by_one
 from escrow.secret import Secret
 from escrow.tlog.entry import EntryType
 from escrow.warrant import dsse, strict
@@ -729,6 +732,88 @@ def test_a_failure_of_our_own_denies_and_says_nothing_more(ready: Scene, monkeyp
     reply = ready.release()
     assert (reply.reason, reply.sealed) == ("INTERNAL_DENY", b"")
     assert b"1234" not in reply.denial
+
+
+@pytest.mark.spec("CUST-16")
+def test_where_whoever_makes_the_shares_fails_none_leaves(ready: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+        assert all(job() is None for job in jobs), "the shares: 0x1234"  # the capsules' check returns nothing
+        return []
+
+    node = ready.world["custodian/1"]
+    monkeypatch.setattr(node, "role", replace(cast(Custodian, node.role), together=fails))
+    reply = ready.release()
+    assert (reply.reason, reply.sealed) == ("INTERNAL_DENY", b"")
+    assert b"1234" not in reply.denial
+    assert list(ready.entries(EntryType.RELEASE_INTENT))
+
+
+def test_however_many_hands_a_custodian_has_its_shares_are_the_same_and_in_their_order(ready: Scene) -> None:
+    assert ready.why_not() == ""
+    draft = Draft(ready.world.store("custodian/1"))
+    for key, _ in list(draft.scan(b"answer/")):
+        draft.delete(key)
+    call = Release(ready.request.encode(), sign_request(ready.request_key, ready.request))
+    hpke, done = Recording(), list[int]()
+
+    def backwards(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+        done.append(len(jobs))
+        return [job() for job in reversed(jobs)][::-1]
+
+    for together in (one_by_one, backwards):
+        role = replace(cast(Custodian, ready.world["custodian/1"].role), together=together, hpke=hpke)
+        _, reply = role.handle(draft, Called(Party(AGENCY), call), ready.world.now, bytes(32))
+        assert cast(ReleaseReply, reply).reason == ""
+    assert len(hpke.sealed) == 2
+    assert hpke.sealed[0] == hpke.sealed[1]
+    assert done == [ready.request.count]
+    assert ready.request.count > 1
+
+
+@pytest.mark.spec("CUST-9")
+def test_a_capsule_is_checked_before_its_request_is_admitted_and_again_before_its_share_is_made(
+    ready: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = list[bytes]()
+    verify_capsule = Tdh2.verify
+
+    def verify(self: Tdh2, ctx: CommitteeContext, label: bytes, capsule: bytes) -> None:
+        checked.append(capsule)
+        verify_capsule(self, ctx, label, capsule)
+
+    monkeypatch.setattr(Tdh2, "verify", verify)
+    capsules = sorted({item.capsule for item in ready.request.items})
+    node = ready.world["custodian/1"]
+    complete(node.catch_up())
+    call = Called(Party(AGENCY), Release(ready.request.encode(), sign_request(ready.request_key, ready.request)))
+    assert complete(node.step(call)).pending
+    assert sorted(checked) == capsules
+    checked.clear()
+    assert ready.why_not() == ""
+    assert sorted(checked) == capsules
+    # What spoils a capsule that was admitted, in whatever way, keeps its share from being made.
+    monkeypatch.setattr(Tdh2, "verify", lambda *_: _refuse())
+    store = ready.world.store("custodian/1")
+    draft = Draft(store)
+    for key, _ in list(draft.scan(b"answer/")):
+        draft.delete(key)
+    complete(store.commit(lambda _: (draft.writes(), None)))
+    assert ready.why_not() == "CAPSULE_INVALID"
+
+
+def _refuse() -> None:
+    raise RefusedError(Reason.CAPSULE_INVALID)
+
+
+class Recording:
+    """Seals nothing, and keeps what it was to seal."""
+
+    def __init__(self) -> None:
+        self.sealed: list[bytes] = []
+
+    def seal(self, recipient_public: bytes, info: bytes, plaintext: bytes) -> bytes:
+        self.sealed.append(plaintext)
+        return plaintext
 
 
 @pytest.mark.spec("CUST-15")
