@@ -2,12 +2,13 @@
 
 A chain key gives one message key and the next chain key (the KDF_CK of Signal's Double Ratchet specification, section
 5.2: HMAC-SHA-256 of one constant byte each). The message key is the key of the AEAD. Its nonce is a third use of the
-chain key, in keyed BLAKE2b over the step's coins and the words themselves: whoever is restored from a backup and says
-something else with an old chain key says it under another nonce (a synthetic IV as in SIV, Rogaway and Shrimpton 2006,
-that only the sender computes). How many keys a chain may skip, and for how long they are kept, holds for both as well.
+chain key, over the step's coins and the words themselves: whoever is restored from a backup and says something else
+with an old chain key says it under another nonce (a synthetic IV as in SIV, Rogaway and Shrimpton 2006, that only the
+sender computes). Like the nonce of Ed25519 it is a hash behind a secret prefix, here with most of it cut off (AMAC,
+Bellare, Bernstein and Tessaro 2016). How many keys a chain may skip, and for how long, holds for both as well.
 """
 
-from hashlib import blake2b
+from hashlib import sha256
 
 from escrow.crypto.kdf import hmac_both
 
@@ -32,5 +33,5 @@ def advance_saying(chain: bytes, coins: bytes, ad: bytes, plaintext: bytes) -> t
     The same nonce comes out only if all four are the same, and then the whole message is.
     """
     following, key = hmac_both(chain, b"\x02", b"\x01")
-    nonce = blake2b(coins + ad + plaintext, digest_size=NONCE_SIZE, key=chain).digest()
+    nonce = sha256(chain + coins + ad + plaintext).digest()[:NONCE_SIZE]
     return following, key, nonce

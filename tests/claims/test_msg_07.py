@@ -7,12 +7,14 @@ from msgspec.structs import replace
 
 from escrow.capsule.label import Label
 from escrow.e2ee.keys import IdentityKeys
-from escrow.e2ee.sender_keys import Place, begin, seal
+from escrow.e2ee.sender_keys import OVERHEAD, Place, begin, seal
 from escrow.e2ee.symmetric import MAX_SKIP, advance
 from escrow.errors import RefusedError
 from escrow.ids import DeviceNo
+from escrow.roles.calls import PlainDelivery
 from escrow.roles.device import chains, voices
 from escrow.roles.device.chains import ReceivingChain
+from escrow.roles.device.incoming import MOST_UNHEARD
 from escrow.roles.device.voices import Heard
 from escrow.roles.state import unpack
 from escrow.secret import Secret
@@ -75,3 +77,15 @@ def test_with_escrow(census: Census, skips: list[int]) -> None:
     kept = [len(unpack(data, ReceivingChain).skipped) for _, data in draft.scan(b"chain/in/") if data]
     assert max(kept, default=0) <= chains.MAX_SKIP
     assert sum(kept) <= chains.MAX_SKIPPED
+
+
+@pytest.mark.parametrize("count", [MOST_UNHEARD, MOST_UNHEARD + 1, MOST_UNHEARD + 70])
+def test_what_waits_for_a_sender_key(census: Census, count: int) -> None:
+    """The relay makes them up, under the name of a member."""
+    at = picnic()
+    at.reset()
+    bob = at.me("bob").keys.account
+    made_up = (voices.SPOKEN + number.to_bytes(16, "big") + bytes(OVERHEAD) for number in range(count))
+    at.deliver("carol", *(PlainDelivery(bob, 1, each) for each in made_up))
+    assert len(at.status("carol").deferred) == min(count, MOST_UNHEARD)
+    census("all wait" if count <= MOST_UNHEARD else "some given up")

@@ -37,7 +37,7 @@ RELAY = Party("relay")
 ASKED_IN_VAIN = "the device that asked is not in the conversation any more"
 EXPECTED = [("KEY_CHANGED", f"to {name_of(mode)}: {ASKED_IN_VAIN}") for mode in GROUPS]
 """Whoever was removed is not told again what came late; who was asked is told that (RTY-2)."""
-OWN_BUSINESS = (b"me", b"alarm/", b"settled/", b"deferred/", b"again/", b"outbox")
+OWN_BUSINESS = (b"me", b"alarm/", b"settled", b"deferred/", b"again/", b"outbox")
 
 
 @dataclass

@@ -17,6 +17,7 @@ from escrow.encoding import u8
 from escrow.errors import Reason, RefusedError
 from escrow.ids import Millis
 from escrow.roles.device.beginning import renew
+from escrow.roles.device.settling import settle as settle_name
 from escrow.roles.device.state import ESCROW, load_me, say, session_with
 from escrow.roles.machine import Draft, Read
 from escrow.roles.state import pack, unpack
@@ -27,7 +28,7 @@ DAY = 24 * 3600 * 1000
 PLAIN_ID = 16
 """Bytes of the name of a message without escrow."""
 REMEMBERED = 30 * DAY
-"""How long we know that something came after all, in ms."""
+"""How long we know what was asked for and whether it came, in ms: after that nobody says it again."""
 
 _AGAIN = b"again/"
 
@@ -63,17 +64,19 @@ def wants(view: Read | Draft) -> bool:
 
 
 def ask(draft: Draft, late: Collection[bytes], now: Millis) -> None:
-    """Ask each sender for what is wanted, but for what goes on in one of the chains ``late``; forget what is past."""
-    known = list(_all(draft))
+    """Forget what is past; ask each sender for what is wanted, but for what goes on in one of the chains ``late``."""
+    known = []
+    for place, one in list(_all(draft)):
+        if now < one.time + REMEMBERED:
+            known.append((place, one))
+        else:
+            draft.delete(place)
     for senders, mode in sorted({(one.sender.encode(), one.mode) for _, one in known}):
         theirs = [(place, one) for place, one in known if (one.sender.encode(), one.mode) == (senders, mode)]
         # SPEC RTY-4: nobody is asked without bound.
         today = sum(one.state != WANTED and now < one.time + DAY for _, one in theirs)
         due = [each for each in theirs if each[1].state == WANTED and each[1].chain not in late]
         _ask(draft, due[: max(0, MOST_A_DAY - today)], now)
-    for place, one in known:
-        if one.state in (CAME, ANSWERED) and now >= one.time + REMEMBERED:
-            draft.delete(place)
 
 
 def settle(draft: Draft, name: bytes, sender: Identity | None, mode: int) -> None:
@@ -91,7 +94,14 @@ def settle(draft: Draft, name: bytes, sender: Identity | None, mode: int) -> Non
         draft.put(place, pack(replace(wanted, state=CAME)))
 
 
-def take(draft: Draft, sender: Identity, mode: int, again: Retry) -> Original | None:
+def give_up(draft: Draft, name: bytes) -> None:
+    """What has this name is not waited for any more, so nobody is asked for it who was not yet."""
+    for place, data in list(draft.scan(_AGAIN + name)):
+        if unpack(data, Wanted).state == WANTED:
+            draft.delete(place)
+
+
+def take(draft: Draft, sender: Identity, mode: int, again: Retry, now: Millis) -> Original | None:
     """What was said again, if it has not come by itself in the meantime.
 
     Raises ``RefusedError``: RETRY_UNSOLICITED for what was not asked for, of this device in this mode, or was answered
@@ -106,7 +116,7 @@ def take(draft: Draft, sender: Identity, mode: int, again: Retry) -> Original | 
     if again.id != again.of if mode == ESCROW else len(again.id) != PLAIN_ID:
         raise RefusedError(Reason.CONTENT_INVALID, "a repetition under another name")
     draft.put(place, pack(replace(wanted, state=ANSWERED)))
-    draft.put(b"settled/" + wanted.settles, b"")
+    settle_name(draft, wanted.settles, now)
     return again.content if wanted.state == ASKED else None
 
 

@@ -27,6 +27,8 @@ from escrow.roles.device.plainly import PlainReader
 from escrow.roles.device.reading import Reader
 from escrow.roles.device.receipts import authentic, check_names
 from escrow.roles.device.receiving import Receiver
+from escrow.roles.device.retrying import SAID_AGAIN
+from escrow.roles.device.settling import is_settled, settle
 from escrow.roles.device.state import ESCROW, PLAIN, Deferred, Shown, load_me, push, raise_alarm, save_me
 from escrow.roles.machine import Draft
 from escrow.roles.state import pack, unpack
@@ -34,6 +36,8 @@ from escrow.roles.state import pack, unpack
 PAGE = 64
 """Deliveries asked for at once: each page is one step, hence one durable write."""
 MOST_NUMBER = 1 << 63
+MOST_UNHEARD = 1000
+"""Messages that wait for a sender key at once."""
 
 
 class Letter(Struct, frozen=True):
@@ -79,8 +83,9 @@ class Incoming(Struct, frozen=True):
         since = self.receiver.view.next_head(draft)
         for item in news:
             save_me(draft, replace(load_me(draft), mail=item.number + 1))
-            self._take(draft, Deferred(item, b"", "", since), now)
+            self._take(draft, Deferred(item, b"", "", since, now), now)
         if news:
+            _make_room(draft, now)
             self.fetch(draft)
 
     def try_again(self, draft: Draft, now: Millis) -> None:
@@ -105,7 +110,7 @@ class Incoming(Struct, frozen=True):
         try:
             letter = self._letter(attempt, item, now)
             # SPEC RCV-11: what was opened and settled is dropped when it comes again.
-            if draft.get(b"settled/" + letter.name) is not None:
+            if is_settled(draft, letter.name):
                 draft.delete(place)
                 return
             if letter.sender and letter.envelope and not opened:
@@ -115,10 +120,12 @@ class Incoming(Struct, frozen=True):
             shown = self._heard(attempt, letter, letter.show(attempt, opened), now)
         except DeferredError as wait:
             draft.absorb(attempt)  # it holds the question for what is missing
-            draft.put(place, pack(Deferred(item.delivery, opened, wait.reason.name, item.since)))
-            if letter is not None:
-                _want(draft, letter, wait.reason, now)
-            return
+            if not _in_vain(item, wait.reason, now):
+                draft.put(place, pack(replace(item, opened=opened, reason=wait.reason.name)))
+                if letter is not None:
+                    _want(draft, letter, wait.reason, now)
+                return
+            raise_alarm(draft, wait.reason, NOBODY, "given up", now)
         except (MalformedError, RefusedError) as error:
             culprits = culprits_of(error.reason) if item.delivery.escrow else NOBODY
             raise_alarm(draft, error.reason, culprits, error.detail, now)
@@ -129,12 +136,12 @@ class Incoming(Struct, frozen=True):
                 delivering.note(draft, shown, default=self.receipts)
         draft.delete(place)
         if letter is not None:
-            self._settle(draft, letter, opened)
+            self._settle(draft, letter, opened, now)
 
-    def _settle(self, draft: Draft, letter: Letter, opened: bytes) -> None:
+    def _settle(self, draft: Draft, letter: Letter, opened: bytes, now: Millis) -> None:
         """It is shown or refused for good."""
         if opened or not letter.envelope:
-            draft.put(b"settled/" + letter.name, b"")
+            settle(draft, letter.name, now)
             asking.settle(draft, letter.asked_as, letter.sender, letter.mode)
         self._forget_chains(draft, letter.receipt_time)
 
@@ -146,7 +153,7 @@ class Incoming(Struct, frozen=True):
         if letter.sender and isinstance(content, Delivered):
             delivering.take(draft, letter.sender, letter.mode, content)
         if letter.sender and isinstance(content, Retry):
-            original = asking.take(draft, letter.sender, letter.mode, content)
+            original = asking.take(draft, letter.sender, letter.mode, content, now)
             said = replace(said, content=original or content, body_id=content.id)
             if original is None:
                 return None
@@ -235,6 +242,28 @@ def _want(draft: Draft, letter: Letter, reason: Reason, now: Millis) -> None:
         broken = reason is Reason.ENVELOPE_INVALID
         wanted = asking.Wanted(letter.sender, letter.mode, letter.name, letter.chain, broken=broken, time=now)
         asking.want(draft, letter.asked_as, wanted)
+
+
+def _in_vain(item: Deferred, reason: Reason, now: Millis) -> bool:
+    """Whether what would open it can no longer come: the keys are forgotten by then, and nobody says it again."""
+    # SPEC RCV-18: what did not open for so long is given up.
+    return reason in (Reason.ENVELOPE_INVALID, Reason.CHAIN_UNKNOWN) and now >= item.came + SAID_AGAIN
+
+
+def _make_room(draft: Draft, now: Millis) -> None:
+    """Of messages under sender keys that nobody has told us the newest are kept."""
+    unheard = [(key, data) for key, data in draft.scan(b"deferred/") if _is_unheard(unpack(data, Deferred))]
+    # SPEC GRP-6: whatever comes under whatever name, only so much waits.
+    for key, data in unheard[: max(0, len(unheard) - MOST_UNHEARD)]:
+        plain = unpack(data, Deferred).delivery.plain
+        assert plain is not None
+        asking.give_up(draft, hashlib.sha256(plain.envelope).digest())
+        raise_alarm(draft, Reason.CHAIN_UNKNOWN, NOBODY, "given up for newer ones", now)
+        draft.delete(key)
+
+
+def _is_unheard(item: Deferred) -> bool:
+    return item.delivery.plain is not None and item.reason == Reason.CHAIN_UNKNOWN.name
 
 
 def _not_yet(_attempt: Draft, _opened: bytes) -> Shown:

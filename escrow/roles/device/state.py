@@ -27,6 +27,7 @@
 ``audit/``             receipts that are to be looked for in the log, by when that was promised
 ``omitted/``           receipts that were not there: proof against the relay
 ``settled/``           what was opened and shown or refused: the same once more is no second message
+``settled-when/``      the same names in the order in which they go
 ``inbox/``             what was shown to the user, in order
 ``joining``            on a device that is being linked: its keys, and how far it is
 ``hosting``            on the account's first device: the linking of another one, and how far it is
@@ -148,13 +149,14 @@ class Shown(Struct, frozen=True):
 class Deferred(Struct, frozen=True):
     """A delivery that waits, and its envelope's plaintext once that was opened: a ratchet opens it only once.
 
-    ``since`` counts heads of the log: the first one that was asked for after the delivery came.
+    ``since`` counts heads of the log: the first one that was asked for after the delivery ``came`` (ms).
     """
 
     delivery: Delivery
     opened: bytes
     reason: str
     since: int
+    came: int
 
 
 class Alarm(Struct, frozen=True):

@@ -45,7 +45,7 @@ from tests.core.roles.phones import Phones, changed, flipped
 from tests.core.roles.test_device_groups import TEAM, office, sent
 
 SENDER, RELAY, NOBODY = ("sender",), ("relay",), ()
-OWN_BUSINESS = (b"me", b"alarm/", b"outbox", b"view/", b"settled/")
+OWN_BUSINESS = (b"me", b"alarm/", b"outbox", b"view/", b"settled")
 NO_ENVELOPES = env_root(())
 
 

@@ -1,5 +1,6 @@
 """What a device refuses or keeps for later, one lie at a time: the reason, who is named, and what stays as it was."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import nullcontext
 
@@ -21,6 +22,8 @@ from escrow.e2ee.session import seal
 from escrow.errors import DeferredError, MalformedError, Reason, RefusedError
 from escrow.ids import Party
 from escrow.roles.calls import Call, Delivery, EscrowDelivery, Fetch, Fetched, GetRecord, PlainDelivery, Reply
+from escrow.roles.device import retrying
+from escrow.roles.device.settling import KEPT
 from escrow.roles.device.signers import signer
 from escrow.roles.device.state import ESCROW, PLAIN
 from escrow.roles.lightview import LightView
@@ -34,7 +37,7 @@ RELAY, SENDER, NOBODY = ("relay",), ("sender",), ()
 STRANGER = SigningKey.from_seed(bytes(32))
 OWN_BUSINESS = (b"me", b"alarm/", b"outbox", b"view/")
 """What a refusal before the envelope is opened may touch: the mailbox's number, the alarm, the next question."""
-OPENED = (*OWN_BUSINESS, b"session/", b"settled/")
+OPENED = (*OWN_BUSINESS, b"session/", b"settled")
 """And after: the ratchet has moved on, and the item is not looked at again."""
 
 
@@ -510,7 +513,7 @@ def test_a_one_time_prekey_serves_once() -> None:
     at.sync("bob")
     assert len(before - at.state("bob").keys()) == 2
     values, streams = at.store("bob").snapshot()
-    kept = {key: value for key, value in values.items() if not key.startswith((b"session/", b"settled/"))}
+    kept = {key: value for key, value in values.items() if not key.startswith((b"session/", b"settled"))}
     at.store("bob").restore((kept, streams))
     at.deliver("bob", item.plain)
     assert at.status("bob").deferred == ("ENVELOPE_INVALID",)
@@ -560,3 +563,43 @@ def test_no_byte_of_a_delivery_can_be_changed(data: st.DataObject, name: str, bi
     assert at.texts("bob") == said
     assert at.state("bob", *OWN_BUSINESS, b"deferred/") == before
     assert {culprits for _, culprits in at.alarms("bob")} <= {RELAY, NOBODY}, "the sender did nothing"
+
+
+# -- how long something is remembered ---------------------------------------------------------------
+
+
+@pytest.mark.spec("RCV-17")
+def test_what_was_settled_is_known_while_it_may_be_said_again_and_never_shown_twice(at: Phones) -> None:
+    def said(text: str) -> PlainDelivery:
+        at.send("alice", "bob", text, PLAIN)
+        (item,) = (one.plain for one in at.waiting("bob") if one.plain is not None)
+        at.sync("bob")
+        return item
+
+    item = said("once")
+    name = b"settled/" + hashlib.sha256(item.envelope).digest()
+    at.world.advance(KEPT - 1)
+    said("later")
+    assert name in at.state("bob")
+    at.world.advance(1)
+    said("later still")
+    assert name not in at.state("bob")
+    texts = at.texts("bob")
+    at.deliver("bob", item)
+    assert at.status("bob").deferred == ("ENVELOPE_INVALID",)
+    at.sync("bob", "alice", "bob")
+    assert at.texts("bob") == texts
+
+
+@pytest.mark.spec("RCV-18")
+def test_what_did_not_open_is_given_up_when_its_keys_are_gone_and_what_waits_for_the_log_never(at: Phones) -> None:
+    at.deliver("bob", PlainDelivery(at.me("alice").keys.account, 1, b"\x01" + bytes(100)))
+    at.deliver("bob", at.craft(lie=Lie(label={"epoch": 40_000})))
+    at.world.advance(retrying.SAID_AGAIN - 1)
+    at.sync("bob")
+    assert at.status("bob").deferred == ("ENVELOPE_INVALID", "COMMITTEE_UNKNOWN")
+    assert at.alarms("bob") == []
+    at.world.advance(1)
+    at.sync("bob")
+    assert at.status("bob").deferred == ("COMMITTEE_UNKNOWN",)
+    assert at.alarms("bob") == [("ENVELOPE_INVALID", NOBODY)]

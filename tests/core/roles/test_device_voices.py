@@ -16,7 +16,7 @@ from escrow.e2ee.content import Text, encode_content
 from escrow.e2ee.keys import IdentityKeys
 from escrow.e2ee.plain import Plain
 from escrow.e2ee.pqxdh import SessionSecret, Used, respond
-from escrow.e2ee.sender_keys import HEADER, Place, begin, open_
+from escrow.e2ee.sender_keys import HEADER, OVERHEAD, Place, begin, open_
 from escrow.e2ee.sender_keys import seal as seal_spoken
 from escrow.e2ee.session import open_ as open_in_session
 from escrow.e2ee.session import seal
@@ -28,6 +28,7 @@ from escrow.roles.calls import Call, PlainDelivery, PlainSend, Submission, Submi
 from escrow.roles.device import voices
 from escrow.roles.device.commands import Confirm, GetSafety
 from escrow.roles.device.conversations import Held, held_group
+from escrow.roles.device.incoming import MOST_UNHEARD
 from escrow.roles.device.state import PLAIN, load_prekey, load_session
 from escrow.roles.device.voices import KEPT, MAX_SKIPPED, MOST_MESSAGES, Heard, Voice, is_spoken
 from escrow.roles.state import unpack
@@ -39,7 +40,7 @@ from escrow.world.founding import DAY, HOUR
 from tests.core.roles.losses import lose_session, write
 from tests.core.roles.phones import PEOPLE, Phones, flipped
 
-OWN_BUSINESS = (b"me", b"alarm/", b"settled/", b"outbox")
+OWN_BUSINESS = (b"me", b"alarm/", b"settled", b"outbox")
 OF_ESCROW = (Tag.LABEL, Tag.CAP, Tag.HEADER, Tag.BODY, Tag.ENVELOPE, Tag.SUBMIT)
 TEAM = "#team"
 
@@ -455,6 +456,27 @@ def test_of_a_device_in_a_group_the_newest_keys_are_kept(at: Phones) -> None:
     at.send("bob", TEAM, "heard", PLAIN)
     at.sync("carol")
     assert at.texts("carol")[-1] == "heard"
+
+
+@pytest.mark.spec("GRP-6")
+def test_of_what_waits_for_keys_that_nobody_told_the_newest_are_kept(at: Phones) -> None:
+    """What the relay makes up, under the name of a member, and behind it what that member says."""
+    at.world.advance(DAY)
+    for text in "ab":
+        at.send("bob", TEAM, text, PLAIN)
+    first, second = (one.plain for one in at.waiting("carol") if one.plain is not None)
+    bob, too_many = at.me("bob").keys.account, 3
+    junk = [
+        voices.SPOKEN + number.to_bytes(16, "big") + bytes(OVERHEAD) for number in range(MOST_UNHEARD + too_many - 1)
+    ]
+    before = at.texts("carol")
+    at.deliver("carol", *(PlainDelivery(bob, 1, one) for one in junk), second)
+    assert at.status("carol").deferred == ("CHAIN_UNKNOWN",) * MOST_UNHEARD
+    assert at.alarms("carol") == [("CHAIN_UNKNOWN", ())] * too_many
+    assert len([key for key in at.state("carol") if key.startswith(b"again/")]) == MOST_UNHEARD
+    at.deliver("carol", first)
+    assert at.texts("carol") == [*before, "a", "b"]
+    assert len(at.status("carol").deferred) == MOST_UNHEARD - 1
 
 
 @pytest.mark.spec("GRP-5")
