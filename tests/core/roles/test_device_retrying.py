@@ -12,7 +12,7 @@ from escrow.e2ee.keys import Identity
 from escrow.errors import EscrowError, MalformedError, RefusedError
 from escrow.ids import AccountId, DeviceNo, Millis
 from escrow.roles.device import asking, retrying
-from escrow.roles.device.asking import ASKED, MOST_A_DAY, Wanted
+from escrow.roles.device.asking import ASKED, CAME, MOST_A_DAY, WANTED, Wanted
 from escrow.roles.device.commands import Confirm, GetSafety, Meet
 from escrow.roles.device.state import ESCROW, PLAIN, Queued, Sent
 from escrow.roles.machine import Draft
@@ -259,7 +259,8 @@ def test_nobody_is_asked_without_bound_and_for_nothing_twice(count: int, days: i
     alice, draft = at.me("alice").keys.identity, at.draft("bob")
     for number in range(count):
         name = number.to_bytes(32, "big")
-        asking.want(draft, name, Wanted(alice, mode, name, b"late" if number == 0 else b"", broken=False, time=0))
+        chain = b"late" if number == 0 else b""
+        asking.want(draft, name, Wanted(alice, mode, name, chain, broken=False, time=at.world.now))
     asked: list[bytes] = []
     for day in range(days + 1):
         for _ in range(3):
@@ -269,6 +270,16 @@ def test_nobody_is_asked_without_bound_and_for_nothing_twice(count: int, days: i
         assert len(asked) == len(set(asked)) == min(count - 1, MOST_A_DAY * (day + 1))
     assert bytes(32) not in asked, "its chain's first message is here and waits for something else"
     event(f"left: {count - 1 > len(asked)}")
+
+
+@pytest.mark.parametrize("state", [WANTED, ASKED, CAME])
+def test_what_nobody_says_again_any_more_is_neither_asked_for_nor_remembered(at: Phones, state: str) -> None:
+    alice, draft = at.me("alice").keys.identity, at.draft("bob")
+    for name, age in ((b"o" * 32, asking.REMEMBERED), (b"y" * 32, asking.REMEMBERED - 1)):
+        time = at.world.now - age
+        asking.want(draft, name, Wanted(alice, PLAIN, name, b"late", broken=False, time=time, state=state))
+    asking.ask(draft, {b"late"}, at.world.now)
+    assert [key[len(b"again/") :][:32] for key, _ in draft.scan(b"again/")] == [b"y" * 32]
 
 
 def test_other_devices_of_the_same_account_are_not_asked(at: Phones) -> None:
