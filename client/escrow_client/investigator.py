@@ -54,7 +54,6 @@ class Investigator:
 
     def __init__(self, node: Node, line: Line, genesis: Genesis, clock: Callable[[], Millis]) -> None:
         self.node = node
-        self.threshold = genesis.policy.t
         self.limits = genesis.policy.limits
         self._genesis = genesis
         self._clock = clock

@@ -90,11 +90,11 @@ def print_saved(out: Output, item: OpenedItem, path: Path | None, reason: str) -
     out.data("saved", line, body=item.body_id.hex(), path=place, reason=reason)
 
 
-def failure(report: Report, threshold: int) -> EscrowError | None:
+def failure(report: Report) -> EscrowError | None:
     """Why an execution was not served in full: the first refusal it met, also of what it had been given before."""
     if report.refused:
         return RefusedError(Reason[report.refused], f"warrant {report.warrant_id.hex()}")
-    reasons = ((request, _reason(request, threshold)) for request in report.requests)
+    reasons = ((request, _reason(request)) for request in report.requests)
     return next((RefusedError(Reason[reason], _listed(request)) for request, reason in reasons if reason), None)
 
 
@@ -105,11 +105,11 @@ def settled(report: Report) -> bool:
     return answered and (asked > 0 or report.produced == 0)
 
 
-def _reason(request: RequestReport, threshold: int) -> str:
+def _reason(request: RequestReport) -> str:
     """What most custodians gave as their reason if too few released; else why the request is not opened, or empty."""
     said = Counter(one.outcome for one in request.custodians)
     denials = [outcome for outcome, _ in said.most_common() if outcome not in (RELEASED, MISSING, ASKED)]
-    return denials[0] if denials and said[RELEASED] < threshold else request.reason
+    return denials[0] if denials and said[RELEASED] < request.threshold else request.reason
 
 
 def _listed(request: RequestReport) -> str:

@@ -174,7 +174,7 @@ def execute(warrant_id: bytes, desk: Path, files: Path | None, keys: "Keys", *, 
         async with opened(desk, keys) as investigator:
             report = await investigator.execute(warrant_id)
             print_release(out, report)
-            refusal = failure(report, investigator.threshold)
+            refusal = failure(report)
             for item in (await investigator.opened(warrant_id)).items:
                 print_opened(out, item)
                 if files is not None and item.file is not None:
@@ -232,7 +232,7 @@ async def _show(desk: Path, keys: "Keys", warrant_id: bytes, out: Output) -> Non
         report = await investigator.refresh(warrant_id)
         print_standing(out, await investigator.application(warrant_id), report.state, report.signers)
         print_release(out, report)
-        if (refusal := failure(report, investigator.threshold) or investigator.why_waiting()) is not None:
+        if (refusal := failure(report) or investigator.why_waiting()) is not None:
             raise refusal
 
 

@@ -143,6 +143,21 @@ def test_the_next_period_has_its_key_early_if_an_operator_asks_and_no_hand_ends_
     assert by.do("erase", "verify").code == Kind.UNAVAILABLE
 
 
+def test_a_command_that_was_cut_off_is_given_again_and_changes_nothing_twice(
+    by: Operators, committee: Deployed
+) -> None:
+    begun = by.told("handover", "start", "--member", "custodian/2", "--threshold", 1, "--root", "root-2")
+    nonce = ("--nonce", begun["nonce"])
+    with committee.without("log"):
+        for verb in ("submit", "cancel"):
+            assert by.do("handover", verb, *nonce, "--root", "root-2").code == Kind.UNAVAILABLE
+    again = [by.told("handover", "submit", *nonce, "--root", "root-2") for _ in range(2)]
+    assert again == [begun, begun]
+    assert by.told("handover", "cancel", *nonce, "--root", "root-1")["state"] == "cancelled"
+    refused = by.do("handover", "cancel", *nonce, "--root", "root-1")
+    assert (refused.code, "CEREMONY_STALE" in refused.err) == (Kind.REFUSED, True)
+
+
 def test_only_roots_order_and_no_key_is_shown(by: Operators, committee: Deployed, tmp_path: Path) -> None:
     seeds = [(committee.home.folder / "roots" / "root-1").read_text(), "ab" * 32]
     stranger, root = tmp_path / "stranger", tmp_path / "root"

@@ -89,7 +89,8 @@ def report(view: Read | Draft, light: LightView, warrant_id: bytes) -> Report:
     for request_hash, asked in all_asked(view, warrant_id):
         said, names = all_said(view, warrant_id, request_hash), holders(view, light, asked)
         outcomes = tuple(CustodianOutcome(names[index - 1], one.outcome) for index, one in said.items())
-        requests.append(RequestReport(request_hash, asked.count, outcomes, asked.opened, asked.reason, asked.culprits))
+        said_of = asked.opened, asked.reason, asked.culprits, asked.generation.threshold
+        requests.append(RequestReport(request_hash, asked.count, outcomes, *said_of))
     opened = [one for one in all_opened(view, warrant_id) if not one.reason]
     window = case.payload.message_window
     return Report(

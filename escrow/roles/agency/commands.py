@@ -84,6 +84,7 @@ class RequestReport(Struct, frozen=True):
     """One release request: its hash, how many release units it names, and what each custodian said about it last.
 
     ``reason`` is empty once it is opened, else why it is not. ``culprits`` sent shares that do not verify.
+    ``threshold`` of those who hold the shares must answer.
     """
 
     request_hash: bytes
@@ -92,6 +93,7 @@ class RequestReport(Struct, frozen=True):
     opened: int
     reason: str
     culprits: tuple[str, ...]
+    threshold: int
 
 
 class Report(Reply, frozen=True):

@@ -17,10 +17,12 @@ from escrow.roles.calls import DeliverDealing, Done, GetCommittee
 from escrow.roles.custodian.commands import Refresh
 from escrow.roles.custodian.state import HANDOVER, SUCCESSOR, load_holding
 from escrow.roles.machine import Draft
+from escrow.store.memory import MemoryStore
 from escrow.tlog.entry import Entry, EntryType
 from escrow.warrant.handover_order import CANCELLATION_TYPE, Member
 from escrow.warrant.policy import SchemeName
 from escrow.world.world import World
+from tests.core.roles.court import bundle_of, verified
 from tests.core.roles.roots import Roots
 from tests.core.roles.scene import MINUTE, Scene, scene
 from tests.core.roles.test_erasing import made, retire, values
@@ -315,6 +317,29 @@ def test_an_agency_that_asked_the_old_members_goes_to_the_new_ones_and_blames_no
     (request,) = world.run(world["agency/police"], GetReport(ready.warrant_id)).requests
     assert request.culprits == ()
     assert {one.custodian for one in request.custodians} == {"custodian/3", "custodian/4", "custodian/5"}
+
+
+def test_one_of_the_new_holders_opens_where_one_is_enough_and_a_court_is_shown_by_whose_order(ready: Scene) -> None:
+    world = ready.world
+    handed(ready, to=(5, 4), threshold=1)
+    world.network.down.add(Party("custodian/5"))
+    assert executed(ready) == ["one", "three", "two"]
+    (request,) = world.run(world["agency/police"], GetReport(ready.warrant_id)).requests
+    assert (request.threshold, request.reason) == (1, "")
+    world.network.down.clear()
+    bundle = bundle_of(ready)
+    proved = verified(ready, bundle)
+    assert sorted(said.text for said in proved.opened) == ["one", "three", "two"]
+    assert proved.custodians == {2}
+    ((asked,), without) = bundle.requests, [one for one in bundle.entries
+                                           if Entry.decode(one).type is not EntryType.HANDOVER_ORDER]  # fmt: skip
+    assert asked.shares.threshold == 1
+    assert len(without) < len(bundle.entries)
+    follower = MemoryStore()
+    draft = Draft(follower)
+    for data in without:
+        Roots(world).ledger.follow(draft, data, world.now)
+    assert Roots(world).ledger.generation_by_hash(draft, asked.shares.hash) is None, "nobody takes it without the order"
 
 
 def test_whoever_has_passed_its_share_on_and_whoever_never_had_one_say_so_by_name(ready: Scene) -> None:
