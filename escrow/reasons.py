@@ -135,6 +135,7 @@ class Reason(Enum):
     COMMITMENT_MISMATCH = Kind.VERIFICATION, "The body commits to another key.", _REPORT
     CONTENT_INVALID = Kind.VERIFICATION, "The decrypted content is not of the form it claims.", _REPORT
     ATTACHMENT_INVALID = Kind.VERIFICATION, "An attachment is not what its message names.", "Nothing of it was kept; save it again, and if it persists ask the sender."
+    RUN_CHANGED = Kind.REFUSED, "The folder holds a run with other parameters.", "Resume with the parameters it was made with, or choose another folder."
     FILE_CHANGED = Kind.USAGE, "The file changed while it was read.", "Nothing was sent; repeat the command when it is at rest."
     RETRY_UNSOLICITED = Kind.REFUSED, "A repetition arrived that nobody asked for.", _REPORT
 

@@ -4,7 +4,7 @@ A message is sent by a device, taken by the relay and read by the other device; 
 its logged seal, and three custodians' releases. What a corrupt set gives is computed from what its members have stored.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Final, cast
 
@@ -20,7 +20,7 @@ from escrow.node import Node
 from escrow.roles.agency.commands import GetOpened
 from escrow.roles.authorised import context_of
 from escrow.roles.custodian.state import Holding, load_holding
-from escrow.roles.device.commands import GetInbox, Send, Sync
+from escrow.roles.device.commands import GetInbox, Send, SendReceipts, Sync
 from escrow.roles.device.state import ESCROW, PLAIN, load_me
 from escrow.secret import Secret
 from escrow.warrant.policy import SchemeName
@@ -57,6 +57,7 @@ class Deployed(Regime):
         self._posted: dict[int, Posted] = {}
         self._chains: dict[bytes, tuple[bytes, bytes]] = {}
         self._seeds: dict[tuple[bytes, tuple[str, ...]], Secret | RefusedError] = {}
+        self._suspects: dict[str, Mapping[int, str]] = {}
         self._read: dict[str, int] = {}
         self._started: int | None = None
 
@@ -104,7 +105,7 @@ class Deployed(Regime):
         if RELAY in corrupt and (held := tuple(name for name in CUSTODIANS if name in corrupt)):
             ways.append(lambda sealed: self._collude(self._posted[sealed.number], held))
         if {ISSUER, APPROVER, AGENCY} <= corrupt:
-            ways.append(self._baseless)
+            ways.append(lambda sealed: self._baseless(sealed.sender).get(sealed.number))
         return lambda sealed: next((text for way in ways if (text := way(sealed)) is not None), None)
 
     # -- people -------------------------------------------------------------------------------
@@ -112,6 +113,7 @@ class Deployed(Regime):
     def _device(self, name: str) -> Node:
         if name not in self._people:
             self._people[name] = self.world.register(name)
+            self.world.run(self._people[name], SendReceipts(on=False))  # the trace's messages, and none about them
         return self._people[name]
 
     def _shown(self, message: Message) -> str | None:
@@ -142,15 +144,11 @@ class Deployed(Regime):
         names = {number: posted.name for number, posted in self._posted.items()}
         return {number: found[name] for number, name in names.items() if name in found}
 
-    @cached_property
-    def _baseless(self) -> Callable[[Sealed], str | None]:
-        """What warrants for no reason open: one on each person that has sent anything."""
-        everything = {
-            number: text
-            for name in self._people
-            for number, text in self._opened(Order(name, self._started or 0, 1 << 31)).items()
-        }
-        return lambda sealed: everything.get(sealed.number)
+    def _baseless(self, sender: str) -> Mapping[int, str]:
+        """What a warrant for no reason opens of all that somebody has ever sent."""
+        if sender not in self._suspects:
+            self._suspects[sender] = self._opened(Order(sender, 0, 1 << 31))
+        return self._suspects[sender]
 
     # -- by collusion -------------------------------------------------------------------------
 

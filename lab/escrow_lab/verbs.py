@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -11,6 +12,8 @@ from escrow.errors import Kind
 
 SCHEMA: Final = 1
 _JSON = click.option("--json", "as_json", is_flag=True, help="One object a line on stdout.")
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
 _QUICK = click.option("--quick", is_flag=True, help="Fewer repetitions: minutes become seconds.")
 
 
@@ -47,6 +50,58 @@ def reproduce(figures: tuple[str, ...], *, quick: bool, as_json: bool) -> int:
         else:
             click.echo(f"{name:4} absent   {why}")
     return Kind.VERIFICATION if different else 0
+
+
+@lab.command()
+@click.option("--trace", type=_FILE, required=True, metavar="FILE", help="SNAP lines, or JSON Lines with their texts.")
+@click.option(
+    "--regime", "regimes", required=True, metavar="NAME[,NAME...]", help="What to replay it through, or 'all'."
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Decides every key.")
+@click.option("--out", type=_FOLDER, required=True, metavar="DIR", help="Where rows and costs go.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of a regime; repeat.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N messages.")
+@click.option("--target", metavar="USER", help="Whom the order is on; default: the busiest sender.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run of the same parameters.")
+@_JSON
+def run(
+    trace: Path,
+    regimes: str,
+    seed: int,
+    out: Path,
+    settings: tuple[str, ...],
+    limit: int | None,
+    target: str | None,
+    *,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    """Replay a trace through regimes with real keys: rows in DIR/run.jsonl, the same for the same seed.
+
+    Each message is sealed, delivered and compared; then an order on the target is executed, and every subset of the
+    regime's parties tries to read.
+    """
+    from escrow_lab.regimes import missing, names
+    from escrow_lab.study.run import Plan
+    from escrow_lab.study.run import run as replay
+
+    click.echo(BANNER, err=True)
+    chosen = tuple(dict.fromkeys(name.strip() for name in regimes.split(",")))
+    if regimes == "all":
+        chosen = tuple(name for name in names() if not missing(name))
+        for why in filter(None, map(missing, names())):
+            click.echo(f"   left out: {why}", err=True)
+    pairs = dict(pair.partition("=")[::2] for pair in settings)
+    plan = Plan(trace, chosen, seed, pairs, limit, target)
+    costs = replay(plan, out, lambda said: click.echo(f"   {said}", err=True), resume=resume)
+    for name, cost in costs.items():
+        if as_json:
+            _row({"event": "cost", "regime": name, **cost})
+        else:
+            rate = cost["messages"] / max(cost["sealing_cpu_s"], 1e-9)
+            click.echo(
+                f"{name:14} {cost['messages']:>8} messages, {rate:>7.0f} a second of CPU, {cost['peak_mib']} MiB"
+            )
 
 
 @lab.command()

@@ -15,6 +15,15 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(module.name.replace("_", "-") for module in iter_modules(__path__)))
 
 
+def missing(name: str) -> str:
+    """What a regime lacks on this machine; empty if it is all there."""
+    try:
+        kind_of(name)
+    except MalformedError as error:
+        return error.detail
+    return ""
+
+
 def kind_of(name: str) -> type[Regime]:
     """The class of a regime; ``MalformedError(USAGE)`` for an unknown name, or one that lacks its extra."""
     if name not in names():

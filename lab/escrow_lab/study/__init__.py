@@ -1,0 +1,1 @@
+"""A whole trace through one regime after the other: what happened as rows, and tables, figures and a report of them."""
