@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,6 +106,34 @@ def run(
 
 
 @lab.command()
+@click.argument("folder", type=_FOLDER)
+def parse(folder: Path) -> None:
+    """Write the tables of a run: rows.csv, matrix.csv, and rows.parquet where pyarrow is installed."""
+    from escrow_lab.study.tables import write
+
+    _written(write(folder))
+
+
+@lab.command()
+@click.argument("folder", type=_FOLDER)
+def plot(folder: Path) -> None:
+    """Draw the figures of a run as SVG, into DIR/figures. Nothing is run again."""
+    from escrow_lab.study.figures import write
+    from escrow_lab.study.tables import results
+
+    _written(write(folder, results(folder)))
+
+
+@lab.command()
+@click.argument("folder", type=_FOLDER)
+def report(folder: Path) -> None:
+    """Write DIR/report.html, one page that needs nothing beside it, and the tables and figures."""
+    from escrow_lab.study.report import write
+
+    _written([write(folder)])
+
+
+@lab.command()
 @click.argument("what", type=click.Choice(["custody"]))
 @click.option("--n", "sizes", type=click.IntRange(1, 255), multiple=True, default=(3, 5, 7), help="Custodians; repeat.")
 @click.option("--hazard", type=float, default=0.1, show_default=True, help="Break-ins a year at each.")
@@ -142,6 +171,11 @@ def sweep(what: str, sizes: tuple[int, ...], trials: int, seed: int, *, as_json:
             name = f"{one.custody.threshold} of {one.custody.n}{'*' if one.best else ' '}"
             click.echo(f"{name:>10} {one.breach:>11.3e} {share:>11}  {one.served:>12.9f}")
     return Kind.VERIFICATION if different else 0
+
+
+def _written(paths: Iterable[Path]) -> None:
+    for path in paths:
+        click.echo(path)
 
 
 def _told(value: float | str) -> str:

@@ -157,6 +157,7 @@ def _begin(plan: Plan, found: Survey, order: Order, out: Path, *, resume: bool) 
         "survey": dataclasses.asdict(found),
         "order": dataclasses.asdict(order),
         "regimes": {name: parameters_of(name) | plan.parameters(name) for name in plan.regimes},
+        "settings": dict(plan.settings),
         "seed": plan.seed,
     }
     manifest = out / "manifest.json"
