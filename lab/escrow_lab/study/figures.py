@@ -12,7 +12,7 @@ from escrow_lab.custody.frontier import choices
 from escrow_lab.custody.model import Custody
 from escrow_lab.study.tables import Result
 
-_STYLE: Final[dict[str, Any]] = {
+_STYLE: Final[Any] = {
     "svg.hashsalt": "doublelock",
     "svg.fonttype": "none",
     "font.size": 9,
