@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from scripts.claims_lib import catalogue, matrix, report, spec
+from scripts.claims_lib import attacks, catalogue, matrix, report, spec
 from scripts.claims_lib.catalogue import Claim
 from scripts.claims_lib.runs import Run, run
 from scripts.claims_lib.verdicts import Verdict, judge_claim, judge_sabotage
@@ -67,6 +67,7 @@ def main() -> int:
         if chosen.sabotage is not None:
             return _conclude([], try_sabotages(claims, chosen.sabotage or sorted(sabotages), pool), [], began)
         more = [*catalogue.faults(claims, sabotages), *spec.differences(), *matrix.differences()]
+        more += attacks.differences()
         shown = show_claims(claims, pool)
         caught = try_sabotages(claims, sorted(sabotages), pool)
     report.write(claims, shown, caught, more)

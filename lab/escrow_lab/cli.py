@@ -43,6 +43,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--keep", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Leave everything in DIR."
 )
+@click.option("--attack", metavar="NAME", help="Instead of the story, one attack of threat_model.md, in one thread.")
 def demo(
     trace: Path | None,
     chat: tuple[Path, ...],
@@ -56,6 +57,7 @@ def demo(
     seed: int,
     as_json: bool,
     keep: Path | None,
+    attack: str | None,
 ) -> int:
     """Tell the whole story with real processes on loopback.
 
@@ -65,6 +67,11 @@ def demo(
     from escrow_lab.demo.run import Options, run
 
     click.echo(BANNER, err=True)
+    if attack is not None:
+        from escrow_lab.verbs import show_attack
+
+        show_attack(attack, "", {}, seed, as_json=as_json)
+        return 0
     named = cast("SchemeName", _SHORT.get(scheme, scheme))
     return run(Options(trace, chat, texts, limit, target, start, end, named, seed, as_json, keep))
 

@@ -14,6 +14,9 @@ from escrow.capsule.combine import open_capsule
 from escrow.capsule.header import Header
 from escrow.capsule.label import MOST_IN_CHAIN, Label
 from escrow.capsule.schemes import ShareRequest, scheme_of
+from escrow.capsule.schemes.tdh2 import CAPSULE_SIZE, SHARE_SIZE, Tdh2
+from escrow.crypto.group import SIZE, Scalar
+from escrow.crypto.sharing import interpolate_scalars
 from escrow.e2ee.content import decode_content
 from escrow.errors import MalformedError, Reason, RefusedError
 from escrow.node import Node
@@ -23,6 +26,7 @@ from escrow.roles.custodian.state import Holding, load_holding
 from escrow.roles.device.commands import GetInbox, Send, SendReceipts, Sync
 from escrow.roles.device.state import ESCROW, PLAIN, load_me
 from escrow.secret import Secret
+from escrow.warrant.genesis import Genesis
 from escrow.warrant.policy import SchemeName
 from escrow.world.exposure import Posted, Wiretap, chain_of
 from escrow.world.founding import APPROVERS, DAY, HOUR, ISSUERS, MINUTE, Terms
@@ -70,8 +74,17 @@ class Deployed(Regime):
         else:
             world.settle()
         self._tap = Wiretap(world.network)
-        self._stage = WorldStage(world)
         return world
+
+    @cached_property
+    def stage(self) -> WorldStage:
+        """The World as a story's villains see it."""
+        return WorldStage(self.world)
+
+    @property
+    def genesis(self) -> Genesis:
+        """What the deployment was founded with."""
+        return self.world.genesis
 
     def seal(self, message: Message) -> Sealed:
         """See ``Regime.seal``."""
@@ -125,8 +138,9 @@ class Deployed(Regime):
 
     # -- by warrant ---------------------------------------------------------------------------
 
-    def _opened(self, order: Order) -> dict[int, str]:
-        stage = self._stage
+    def warrant(self, order: Order) -> bytes:
+        """File a warrant, sign it twice, have it sealed and logged, and execute it; its id."""
+        stage = self.stage
         self.world.advance(DAY)
         self.world.settle()
         account = complete(self._device(order.target).read(load_me)).keys.account
@@ -138,8 +152,12 @@ class Deployed(Regime):
         complete(stage.settle())
         complete(stage.advance_to(stage.now + 5 * MINUTE))
         complete(warrants.execute(stage, OFFICE, application.warrant_id))
-        agency = complete(stage.agency(OFFICE))
-        answer: Any = complete(agency.ask(agency.party, GetOpened(application.warrant_id)))
+        return application.warrant_id
+
+    def _opened(self, order: Order) -> dict[int, str]:
+        warrant_id = self.warrant(order)
+        agency = complete(self.stage.agency(OFFICE))
+        answer: Any = complete(agency.ask(agency.party, GetOpened(warrant_id)))
         found = {item.body_id: item.text for item in answer.items if not item.reason}
         names = {number: posted.name for number, posted in self._posted.items()}
         return {number: found[name] for number, name in names.items() if name in found}
@@ -156,6 +174,31 @@ class Deployed(Regime):
         """The words, from what these custodians and the relay have stored, if the shares are enough."""
         try:
             return _words(posted, {chain_of(posted): self._seed_of(chain_of(posted), custodians)})
+        except RefusedError:
+            return None
+
+    def by_logarithm(self, sealed: Sealed) -> str | None:
+        """The words, for whoever knows the logarithm of the committee key, which all shares together stand in for.
+
+        With that one number and the recording nobody else is needed. None where there is no such key, or it is not
+        all that the seed rests on.
+        """
+        chain = chain_of(self._posted[sealed.number])
+        recorded, capsule = self._chains[chain]
+        label = Label.decode(recorded)
+        held = [cast(Holding, load_holding(self.world.store(name), label.committee_key_hash)) for name in CUSTODIANS]
+        context = context_of(self.genesis, held[0].key)
+        if context.key.points is None:
+            return None
+        shares = {one.index: Scalar.decode(one.share.expose()[:SIZE]) for one in held if one.share is not None}
+        x, u = interpolate_scalars(shares), context.group.decode(capsule[SIZE : 2 * SIZE])
+        if context.group.base_mul(x) != context.public:
+            raise AssertionError("this is the logarithm")
+        part = (x * u).encode() + bytes(SHARE_SIZE - SIZE)
+        seed = Tdh2().recover(context, recorded, capsule[:CAPSULE_SIZE], {1: part})
+        rest = scheme_of(label.suite).seed_size - Tdh2.seed_size  # hybrid: the other half is a guess
+        try:
+            return _words(self._posted[sealed.number], {chain: Secret(seed.expose() + bytes(rest))})
         except RefusedError:
             return None
 

@@ -106,6 +106,36 @@ def run(
 
 
 @lab.command()
+@click.argument("name", metavar="NAME|all")
+@click.option("--regime", default="", metavar="NAME", help="On which regime; default: the first that it is for.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the regime; repeat.")
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N")
+@_JSON
+def attack(name: str, regime: str, settings: tuple[str, ...], seed: int, *, as_json: bool) -> None:
+    """Try an attack for real: it is prevented, detected, or succeeds. An unknown NAME lists what there is."""
+    from escrow_lab.attacks import names
+
+    pairs = dict(pair.partition("=")[::2] for pair in settings)
+    for one in names() if name == "all" else (name,):
+        show_attack(one, regime, pairs, seed, as_json=as_json)
+
+
+def show_attack(name: str, regime: str, settings: dict[str, str], seed: int, *, as_json: bool) -> None:
+    """Try one, and say what became of it: a row, or two lines."""
+    from escrow_lab.attack import facts
+    from escrow_lab.attacks import attack as try_it
+    from escrow_lab.attacks import regimes_of, threat_of
+
+    chosen = regime or regimes_of(name)[0]
+    told = facts(try_it(name, chosen, settings, seed))
+    if as_json:
+        _row({"event": "attack", "attack": name, "regime": chosen, **told})
+        return
+    details = ", ".join(f"{key}: {value}" for key, value in told.items() if key != "outcome" and value != "")
+    click.echo(f"{name} on {chosen}: {threat_of(name)}\n   {told['outcome'].upper()} ({details})")
+
+
+@lab.command()
 @click.argument("folder", type=_FOLDER)
 def parse(folder: Path) -> None:
     """Write the tables of a run: rows.csv, matrix.csv, and rows.parquet where pyarrow is installed."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.claims_lib import catalogue, matrix, spec
+from scripts.claims_lib import attacks, catalogue, matrix, spec
 from scripts.claims_lib.catalogue import Claim
 from scripts.claims_lib.runs import Outcome, Run
 from scripts.claims_lib.verdicts import judge_claim, judge_sabotage
@@ -44,6 +44,11 @@ def test_catalogue_tree_and_threat_model_agree() -> None:
 
 def test_the_threat_model_shows_the_computed_matrix() -> None:
     assert matrix.differences() == []
+
+
+def test_the_attacks_of_the_threat_model_are_the_files_and_the_names_of_the_command_line() -> None:
+    assert attacks.differences() == []
+    assert len(attacks.rows()) > 10
 
 
 @pytest.mark.parametrize("name", read_catalogue())
@@ -112,6 +117,18 @@ def test_a_must_without_its_check_and_test_is_named(tmp_path: Path) -> None:
         "ABC-3 has no test",
         "ABC-3 has no text in docs/spec/",
     ]
+
+
+def test_an_attack_that_is_missing_somewhere_is_noticed(tmp_path: Path) -> None:
+    row = "| `one-lock` | a threat | escrow | prevented: by all |"
+    (tmp_path / "threat_model.md").write_text(f"{attacks.BEGIN}\n{row}\n{attacks.END}\n", encoding="utf-8")
+    folder = tmp_path / "lab" / "escrow_lab" / "attacks"
+    folder.mkdir(parents=True)
+    (folder / "new_attack.py").touch()
+    found = attacks.differences(tmp_path)
+    assert "attack new-attack is not in threat_model.md" in found
+    assert "attack one-lock is not in lab/escrow_lab/attacks" in found
+    assert "attack new-attack is not in the command line" in found
 
 
 @pytest.mark.parametrize("row", matrix.ROWS)
