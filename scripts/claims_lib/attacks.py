@@ -1,6 +1,6 @@
 """The attacks that run, and the table of threat_model.md that says what becomes of them: one set of names.
 
-The file of an attack, its row, and its name for ``doublelock demo --attack`` and ``doublelock lab attack`` are the same.
+An attack has one name: that of its file, of its row there, and for ``doublelock demo --attack`` and ``lab attack``.
 """
 
 import re
