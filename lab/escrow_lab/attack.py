@@ -17,7 +17,7 @@ from escrow_lab.demo.messages import account_of, lab_time
 from escrow_lab.deployed import OFFICE, Deployed
 from escrow_lab.regime import Message, Order, Regime, Sealed
 
-ESCROWED: Final = ("escrow-tdh2", "escrow-pq", "escrow-hybrid")
+ESCROWED: Final = ("escrow-tdh2", "escrow-ibe", "escrow-pq", "escrow-hybrid")
 TARGET, OTHER, SECRET = "alice", "bob", "nobody else may read this"
 _HOUR = HOUR // 1000
 

@@ -4,21 +4,20 @@ A message is sent by a device, taken by the relay and read by the other device; 
 its logged seal, and three custodians' releases. What a corrupt set gives is computed from what its members have stored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Final, cast
 
 from escrow.capsule.body import Body, open_body
 from escrow.capsule.chain import first_chain_key, message_key, next_chain_key
-from escrow.capsule.combine import open_capsule
+from escrow.capsule.combine import Opened, open_another, open_capsule
 from escrow.capsule.header import Header
 from escrow.capsule.label import MOST_IN_CHAIN, Label
 from escrow.capsule.schemes import ShareRequest, scheme_of
-from escrow.capsule.schemes.tdh2 import CAPSULE_SIZE, SHARE_SIZE, Tdh2
-from escrow.crypto.group import SIZE, Scalar
+from escrow.crypto.group import SIZE
 from escrow.crypto.sharing import interpolate_scalars
 from escrow.e2ee.content import decode_content
-from escrow.errors import MalformedError, Reason, RefusedError
+from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.node import Node
 from escrow.roles.agency.commands import GetOpened
 from escrow.roles.authorised import context_of
@@ -60,7 +59,7 @@ class Deployed(Regime):
         self._people: dict[str, Node] = {}
         self._posted: dict[int, Posted] = {}
         self._chains: dict[bytes, tuple[bytes, bytes]] = {}
-        self._seeds: dict[tuple[bytes, tuple[str, ...]], Secret | RefusedError] = {}
+        self._opened_by: dict[tuple[bytes, tuple[str, ...]], Opened | RefusedError] = {}
         self._suspects: dict[str, Mapping[int, str]] = {}
         self._read: dict[str, int] = {}
         self._started: int | None = None
@@ -106,9 +105,7 @@ class Deployed(Regime):
         if self.MODE == PLAIN:
             return Access({}, frozenset(), refused="there is nothing that anybody could open")
         opened = self._opened(order)
-        seeds = {chain: self._seed_of(chain, CUSTODIANS) for chain in {chain_of(self._posted[each]) for each in opened}}
-        openable = (number for number, posted in self._posted.items() if _words(posted, seeds) is not None)
-        return Access(opened, frozenset(openable))
+        return Access(opened, self._openable({chain_of(self._posted[number]) for number in opened}))
 
     def give(self, corrupt: frozenset[str]) -> Opener:
         """Custodians' shares on what the relay has recorded; or a warrant for no reason, if both locks are corrupt."""
@@ -173,7 +170,7 @@ class Deployed(Regime):
     def _collude(self, posted: Posted, custodians: tuple[str, ...]) -> str | None:
         """The words, from what these custodians and the relay have stored, if the shares are enough."""
         try:
-            return _words(posted, {chain_of(posted): self._seed_of(chain_of(posted), custodians)})
+            return _words(posted, {chain_of(posted): self._combined(chain_of(posted), custodians).seed})
         except RefusedError:
             return None
 
@@ -184,49 +181,68 @@ class Deployed(Regime):
         all that the seed rests on.
         """
         chain = chain_of(self._posted[sealed.number])
-        recorded, capsule = self._chains[chain]
-        label = Label.decode(recorded)
-        held = [cast(Holding, load_holding(self.world.store(name), label.committee_key_hash)) for name in CUSTODIANS]
-        context = context_of(self.genesis, held[0].key)
-        if context.key.points is None:
+        request, held = self._request(chain, CUSTODIANS)
+        if not request.ctx.key.points:
             return None
-        shares = {one.index: Scalar.decode(one.share.expose()[:SIZE]) for one in held if one.share is not None}
-        x, u = interpolate_scalars(shares), context.group.decode(capsule[SIZE : 2 * SIZE])
-        if context.group.base_mul(x) != context.public:
+        group, scheme = request.ctx.group, scheme_of(request.ctx.suite)
+        secrets = {one.index: one.share.expose() for one in held if one.share is not None}
+        x = interpolate_scalars({i: group.scalar.decode(secret[:SIZE]) for i, secret in secrets.items()})
+        if group.base_mul(x) != request.ctx.public:
             raise AssertionError("this is the logarithm")
-        part = (x * u).encode() + bytes(SHARE_SIZE - SIZE)
-        seed = Tdh2().recover(context, recorded, capsule[:CAPSULE_SIZE], {1: part})
-        rest = scheme_of(label.suite).seed_size - Tdh2.seed_size  # hybrid: the other half is a guess
+        # Where a second secret stands beside it (hybrid), a logarithm says nothing about that: it is guessed.
+        guess = x.encode() + bytes(len(secrets[1]) - SIZE)
         try:
-            return _words(self._posted[sealed.number], {chain: Secret(seed.expose() + bytes(rest))})
-        except RefusedError:
+            share = scheme.share(request, Secret(guess), 1, bytes(range(32)))
+            seed = scheme.recover(request.ctx, request.label, request.capsule, {1: share})
+            return _words(self._posted[sealed.number], {chain: seed})
+        except EscrowError:
             return None
 
-    def _seed_of(self, chain: bytes, custodians: tuple[str, ...]) -> Secret:
-        """The seed of a recorded chain, from shares that nobody has to be asked for; ``NOT_ENOUGH_SHARES``."""
-        known = self._seeds.get((chain, custodians))
+    def _openable(self, released: Iterable[bytes]) -> frozenset[int]:
+        """All that the keys open that were released for these chains: a key opens its unit, a seed its chain."""
+        keys: dict[tuple[bytes, ...], Secret] = {}
+        for chain in released:
+            keys[self._unit(chain)] = self._combined(chain, CUSTODIANS).key
+        seeds: dict[bytes, Secret] = {}
+        for chain in self._chains:
+            key = keys.get(self._unit(chain))
+            if key is not None:
+                request, _ = self._request(chain, CUSTODIANS)
+                seeds[chain] = open_another(request.ctx, request.label, request.capsule, key)
+        found = (number for number, posted in self._posted.items() if _words(posted, seeds) is not None)
+        return frozenset(found)
+
+    def _unit(self, chain: bytes) -> tuple[bytes, ...]:
+        label, capsule = self._chains[chain]
+        return scheme_of(Label.decode(label).suite).unit(label, capsule)
+
+    def _combined(self, chain: bytes, custodians: tuple[str, ...]) -> Opened:
+        """What opens a recorded chain, from shares that nobody has to be asked for; ``NOT_ENOUGH_SHARES``."""
+        known = self._opened_by.get((chain, custodians))
         if known is None:
+            request, held = self._request(chain, custodians)
+            scheme = scheme_of(request.ctx.suite)
+            shares = {
+                one.index: scheme.share(request, one.share, one.index, bytes([one.index]) * 32)
+                for one in held
+                if one.share is not None
+            }
             try:
-                known = self._combine(chain, custodians)
+                known = open_capsule(request, held[0].generation, shares)
             except RefusedError as refused:
                 known = refused
-            self._seeds[chain, custodians] = known
+            self._opened_by[chain, custodians] = known
         if isinstance(known, RefusedError):
             raise known
         return known
 
-    def _combine(self, chain: bytes, custodians: tuple[str, ...]) -> Secret:
-        recorded, capsule = self._chains[chain]
-        label = Label.decode(recorded)
-        held = [cast(Holding, load_holding(self.world.store(name), label.committee_key_hash)) for name in custodians]
-        context, generation = context_of(self.world.genesis, held[0].key), held[0].generation
-        request = ShareRequest(context, generation.hash, recorded, capsule, bytes(32))
-        shares = {
-            one.index: scheme_of(label.suite).share(request, one.share, one.index, bytes([one.index]) * 32)
-            for one in held
-            if one.share is not None
-        }
-        return open_capsule(request, generation, shares).seed
+    def _request(self, chain: bytes, custodians: tuple[str, ...]) -> tuple[ShareRequest, list[Holding]]:
+        """What a share for a recorded chain is made for, and what these custodians have stored."""
+        label, capsule = self._chains[chain]
+        key_hash = Label.decode(label).committee_key_hash
+        held = [cast(Holding, load_holding(self.world.store(name), key_hash)) for name in custodians]
+        context = context_of(self.genesis, held[0].key)
+        return ShareRequest(context, held[0].generation.hash, label, capsule, bytes(32)), held
 
 
 def _words(posted: Posted, seeds: Mapping[bytes, Secret]) -> str | None:

@@ -2,12 +2,13 @@
 
 import json
 from functools import cache
+from importlib.util import find_spec
 
 import pytest
 from click.testing import CliRunner
 
 from escrow.errors import Kind, MalformedError
-from escrow_lab.attack import ESCROWED, Detected, Prevented, Succeeded, answered
+from escrow_lab.attack import Detected, Prevented, Succeeded, answered
 from escrow_lab.attacks import attack, names, regimes_of, threat_of
 from escrow_lab.cli import demo
 from escrow_lab.verbs import lab
@@ -24,11 +25,16 @@ def test_an_attack_ends_as_the_threat_model_says(name: str) -> None:
     assert regimes_of(name)[0] in {"clipper", "franking", "ghost", "escrow-tdh2"}
 
 
-@pytest.mark.parametrize("regime", [one for one in ESCROWED if one != "escrow-tdh2"])
+@pytest.mark.parametrize("regime", ["escrow-pq", "escrow-hybrid"])
 def test_what_a_logarithm_opens_stays_closed_where_the_shares_are_sealed_by_x_wing(regime: str) -> None:
     outcome = attack("harvest-now-decrypt-later", regime)
     assert isinstance(outcome, Prevented)
     assert "X-Wing" in outcome.by
+
+
+@pytest.mark.skipif(find_spec("py_arkworks_bls12381") is None, reason="extra ibe")
+def test_a_logarithm_opens_what_identities_hold() -> None:
+    assert isinstance(attack("harvest-now-decrypt-later", "escrow-ibe"), Succeeded)
 
 
 def test_a_ghost_under_transparency_is_detected_by_its_target_at_once() -> None:
