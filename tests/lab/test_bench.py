@@ -55,6 +55,7 @@ FIELDS = {
 OF_TDH2 = ["encrypt", "verify", "share", "verify-share", "request", "combine-3", "combine-67", "open-3", "open-67"]
 DECLARED_ESCROW = [
     *(f"{suite}-{case}" for suite in ("tdh2-ed25519", "tdh2-ristretto255") for case in OF_TDH2),
+    *(f"ibe-{case}" for case in ("encapsulate", "share", "open-3", "open-67")),
     "pq-wrap-5",
     "pq-unwrap-3",
     "pq-capsule-5",
@@ -158,6 +159,17 @@ def test_what_is_measured_of_a_committee_is_its_work(suite: int) -> None:
     assert len(committee.answer()) == len(committee.share()) == 96
     committee.verify()
     committee.verify_share()
+
+
+def test_what_is_measured_of_identities_is_their_work() -> None:
+    committee = dealt(3, 2, 3)
+    assert committee.encrypt() == committee.capsule
+    assert committee.open() == committee.seed.expose()
+    committee.verify()
+    committee.verify_share()
+    days = {committee.answer_for_another_day() for _ in range(3)}
+    assert len(days) == 3
+    assert committee.answer() not in days
 
 
 def test_what_is_measured_of_wrapped_shares_is_their_work() -> None:

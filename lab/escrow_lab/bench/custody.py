@@ -5,6 +5,8 @@ Shares are dealt, not generated: who holds them costs no operation anything, and
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import cycle
 from os import urandom
 
 from escrow.capsule.combine import open_capsule
@@ -12,12 +14,15 @@ from escrow.capsule.label import Label
 from escrow.capsule.schemes import CommitteeContext, ShareRequest, scheme_of
 from escrow.capsule.schemes.tdh2 import share_of_verified
 from escrow.committee.documents import ShareGeneration
-from escrow.committee.parts import PublicKey, kem_names, second_generator
+from escrow.committee.parts import PublicKey, kem_names, points_of
 from escrow.crypto.sharing import random_polynomial
 from escrow.crypto.suites import PQ, group_of
 from escrow.crypto.xwing import XWingKey
 from escrow.secret import Secret
 
+_DAY = 7
+_DAYS = 400
+"""More than anybody remembers the identities of."""
 _COINS = urandom(32)
 """Whoever asks for a share brings them along. The same statement with the same coins has the same proof."""
 
@@ -36,6 +41,8 @@ class Committee:
         self.generation = ShareGeneration(self.ctx.committee_key_hash, 0, members, t, tuple(names), ())
         self.request = ShareRequest(self.ctx, self.generation.hash, self.label, self.capsule, urandom(32))
         self._secrets = secrets
+        labels = (_label(suite, self.ctx.committee_key_hash, day) for day in range(_DAY + 1, _DAY + _DAYS))
+        self._other_days = cycle([replace(self.request, label=label) for label in labels])
         # Not the first ones, whose weights are the smallest there are.
         self._answering = range(len(secrets) - t + 1, len(secrets) + 1)
         self._shares = {index: self._share(index) for index in self._answering}
@@ -69,6 +76,10 @@ class Committee:
         """The first half of that: the seed, which nothing has shown yet to be the sender's."""
         return self.scheme.recover(self.ctx, self.label, self.capsule, self._shares).expose()
 
+    def answer_for_another_day(self) -> bytes:
+        """A custodian's whole answer about an identity that it has not met, or forgotten since."""
+        return self.scheme.share(next(self._other_days), self._secrets[0], 1, _COINS)
+
     def unwrap(self) -> bytes:
         """Threshold custodians answer, and their answers are put together; nothing is encapsulated again."""
         shares = {index: self._share(index) for index in self._answering}
@@ -79,11 +90,12 @@ class Committee:
 
 
 def dealt(suite: int, t: int, n: int) -> Committee:
-    """A committee of TDH2."""
-    group, polynomial = group_of(suite), random_polynomial(urandom(32), t)
+    """A committee of a suite with a group: TDH2 or IBE."""
+    group = group_of(suite)
+    polynomial = random_polynomial(urandom(32), t, kind=group.scalar)
     public = group.base_mul(polynomial.coefficients[0])
     shares = [polynomial.evaluate(index) for index in range(1, n + 1)]
-    key = PublicKey((public, second_generator(urandom(32), public)), ())
+    key = PublicKey(points_of(suite, urandom(32), public), ())
     names = [group.base_mul(share).encode() for share in shares]
     return Committee(suite, key, [Secret(share.encode()) for share in shares], names, t)
 
@@ -95,6 +107,6 @@ def wrapping(t: int, n: int) -> Committee:
     return Committee(PQ, PublicKey((), kems), [Secret(seed) for seed in seeds], kem_names(kems), t)
 
 
-def _label(suite: int, committee_key_hash: bytes) -> bytes:
+def _label(suite: int, committee_key_hash: bytes, epoch: int = _DAY) -> bytes:
     some = hashlib.sha256(committee_key_hash).digest()
-    return Label(suite, 1, some, committee_key_hash, some, 0, some, some, 1, 7, some[:16], 0, 1).encode()
+    return Label(suite, 1, some, committee_key_hash, some, 0, some, some, 1, epoch, some[:16], 0, 1).encode()

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
+from importlib.util import find_spec
 from typing import Final
 
-from escrow.crypto.suites import SUITES, group_of
+from escrow.crypto.suites import IBE, SUITES, group_of
 from escrow.warrant.policy import SchemeName
 from escrow_lab.bench import elsewhere, floor, keymaking, one_custodian, threshold
 from escrow_lab.bench.custody import Committee, dealt, wrapping
@@ -29,6 +30,8 @@ def figures(*, quick: bool = False) -> Iterator[Figure]:
         for suite in TDH2:
             for case, (contest, effort) in tdh2(suite, peers).items():
                 yield contend(f"{suite}-{case}", contest, QUICK if quick else effort)
+        for case, (contest, effort) in ibe({"ferveo": peers["ferveo"]}).items():
+            yield contend(f"ibe-{case}", contest, QUICK if quick else effort)
     for case, make in CASES.items():
         yield contend(case, make(), QUICK if quick else LONG)
     yield _capsule_size()
@@ -61,6 +64,21 @@ def tdh2(suite: str, peers: Peers) -> dict[str, tuple[Contest, Effort]]:
         ("open-67", many.open, floor.both(points(0, 67, 66), of_capsule(1), encrypting), LONG),
     ]
     return {case: (_beside(peers, case, ours, limit), effort) for case, ours, limit, effort in cases}
+
+
+def ibe(peers: Peers) -> dict[str, tuple[Contest, Effort]]:
+    """The cases of IBE, by name; none without its extra."""
+    if not find_spec("py_arkworks_bls12381"):
+        return {}
+    from escrow_lab.bench import pairings
+
+    few, many = _dealt(IBE, 3, 5), _dealt(IBE, 67, 100)
+    return {
+        "encapsulate": (_beside(peers, "encrypt", few.encrypt, pairings.encapsulating), FULL),
+        "share": (_beside(peers, "request", few.answer_for_another_day, pairings.sharing), FULL),
+        "open-3": (_beside(peers, "open-3", few.open, pairings.opening(3)), FULL),
+        "open-67": (_beside(peers, "open-67", many.open, pairings.opening(67)), LONG),
+    }
 
 
 def _beside(peers: Peers, case: str, ours: Step, limit: Step) -> Contest:
