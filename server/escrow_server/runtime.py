@@ -18,6 +18,7 @@ from escrow.cli.keys import Keys
 from escrow.crypto.edwards25519 import self_test
 from escrow.errors import IntegrityError, Reason, UnavailableError
 from escrow.ids import Party
+from escrow.roles.machine import Role
 from escrow.rpc.channel import LIMITS, GrpcTransport
 from escrow.rpc.home import Home
 from escrow.rpc.http_witness import WithHttpWitnesses
@@ -68,11 +69,12 @@ async def serve(
     ready: Callable[[str, str | None], None],
     with_parent: bool = False,
     keys: Keys | None = None,
+    make: Callable[[Party, Home], Role] | None = None,
 ) -> None:
     """Serve ``party`` until SIGTERM or SIGINT, or ``with_parent`` until standard input ends.
 
     ``ready`` gets the bound address, and that of the pages if there are any, once calls are answered. ``keys`` open its
-    store, which is sealed then.
+    store, which is sealed then. ``make`` makes another machine than the honest one, for a laboratory.
 
     Raises ``IntegrityError`` when the store or the log contradicts itself: the service has then stopped.
     """
@@ -80,7 +82,8 @@ async def serve(
     ended: asyncio.Future[IntegrityError | None] = asyncio.get_running_loop().create_future()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_stopped_by_signals(ended, with_parent=with_parent))
-        ready(*await _start(stack, home, party, faces, keys, lab=lab, ended=ended))
+        role = (make or role_of)(party, home)
+        ready(*await _start(stack, home, party, role, faces, keys, lab=lab, ended=ended))
         failure = await ended
     if failure is not None:
         raise failure
@@ -90,6 +93,7 @@ async def _start(
     stack: AsyncExitStack,
     home: Home,
     party: Party,
+    role: Role,
     faces: Faces,
     keys: Keys | None,
     *,
@@ -97,7 +101,7 @@ async def _start(
     ended: asyncio.Future[IntegrityError | None],
 ) -> tuple[str, str | None]:
     """Put everything in place; ``stack`` takes it down again in reverse order."""
-    credentials, role, folder = home.credentials(party), role_of(party, home), home.part_folder(party)
+    credentials, folder = home.credentials(party), home.part_folder(party)
     for listen in [faces.listen, *([faces.http] if faces.http else [])]:
         check_free(*listen)
     log, file = open_log(folder / "log.jsonl", party)

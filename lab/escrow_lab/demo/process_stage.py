@@ -181,16 +181,8 @@ class ProcessStage:
         return self._home.identity(Party(party))
 
     async def stolen_disk(self, party: str) -> Read:
-        """See ``Stage.stolen_disk``: read from the part's database file, past its process.
-
-        A custodian's store is sealed; its key lies beside it, and whoever takes the disk takes both.
-        """
-        folder = self._home.part_folder(Party(party))
-        disk = _copy(folder / "state.db")
-        if disk.get(PLACE) is None:
-            return disk
-        key = await unlock(disk, lambda kind: Keys(make=False).lock(folder, kind), name=party, new=False)
-        return SealedView(disk, Seal(key, party))
+        """See ``Stage.stolen_disk``."""
+        return await stolen(self._home, Party(party))
 
     async def log_size(self) -> int:
         """See ``Stage.log_size``."""
@@ -209,6 +201,19 @@ class ProcessStage:
         if origin not in self._transports:
             self._transports[origin] = self._deployment.transport(self._home.issue(Party(origin)))
         return self._transports[origin]
+
+
+async def stolen(home: Home, party: Party) -> Read:
+    """A part's state from its database file, past its process.
+
+    A custodian's store is sealed; its key lies beside it, and whoever takes the disk takes both.
+    """
+    folder = home.part_folder(party)
+    disk = _copy(folder / "state.db")
+    if disk.get(PLACE) is None:
+        return disk
+    key = await unlock(disk, lambda kind: Keys(make=False).lock(folder, kind), name=party, new=False)
+    return SealedView(disk, Seal(key, party))
 
 
 def _copy(path: Path) -> MemoryStore:
