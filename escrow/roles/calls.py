@@ -130,7 +130,7 @@ class GetDating(Call, frozen=True):
 
 
 class Cosigned(Reply, frozen=True):
-    """A witness's answer: the signature line, or the size it has recorded when ours is not the one (409)."""
+    """A witness's answer: a signature line for each of its keys, or the size it has recorded (409) and no line."""
 
     line: bytes
     size: int

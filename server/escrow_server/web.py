@@ -7,7 +7,8 @@ loop, where everything else is. Loopback only. Connections, bodies and silences 
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as TooLateError
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from socketserver import TCPServer
@@ -32,9 +33,10 @@ DEADLINE: Final = 10.0
 """Seconds that an answer may take."""
 ANYBODY: Final = Party("anybody")
 
+_DIGITS: Final = len(str(MOST_BODY))
 _BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
-Visit = Callable[[str, str, bytes], Awaitable[Page]]
+Visit = Callable[[str, str, bytes], Coroutine[Any, Any, Page]]
 """Answers method, path and body."""
 
 
@@ -55,10 +57,10 @@ class Web:
         loop = asyncio.get_running_loop()
 
         def ask(method: str, path: str, body: bytes) -> Page:
-            answer = asyncio.run_coroutine_threadsafe(_await(visit(method, path, body)), loop)
+            answer = asyncio.run_coroutine_threadsafe(visit(method, path, body), loop)
             try:
                 return answer.result(DEADLINE)
-            except TooLateError:
+            except (TooLateError, CancelledError):
                 answer.cancel()
                 return Page(503, b"no answer in time\n")
 
@@ -79,10 +81,12 @@ def visitor(node: ServedNode, log: FilteringBoundLogger, on_integrity_loss: Call
 
     async def visit(method: str, path: str, body: bytes) -> Page:
         started = time.monotonic()
-        page = await _page(node, method, path[1:], body, on_integrity_loss) if path.startswith("/") else NOT_FOUND
-        log.info(
-            "page", method=method, path=path[:100], status=page.status, ms=round((time.monotonic() - started) * 1000, 2)
-        )
+        line = log.bind(method=method, path=path[:100])
+        try:
+            page = await _page(node, method, path[1:], body, on_integrity_loss) if path.startswith("/") else NOT_FOUND
+        except Exception as error:  # noqa: BLE001 - the caller gets a status, the operator the kind
+            line, page = line.bind(bug=type(error).__name__), Page(500, b"something failed that should not\n")
+        line.info("page", status=page.status, ms=round((time.monotonic() - started) * 1000, 2))
         return page
 
     return visit
@@ -107,10 +111,6 @@ async def _page(
         if isinstance(error, RefusedError) and error.reason is Reason.PERMISSION_DENIED:
             return NOT_FOUND
         return cosigned_page(error)
-
-
-async def _await(page: Awaitable[Page]) -> Page:
-    return await page
 
 
 class _Server(HTTPServer):
@@ -190,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
             refused = Page(411, b"say how long the body is\n")
         elif len(said) != 1 or not (said[0].isascii() and said[0].isdigit()):
             refused = Page(400, b"one length\n")
-        elif int(said[0][:20]) > MOST_BODY:
+        elif len(said[0]) > _DIGITS or int(said[0]) > MOST_BODY:
             refused = Page(413, b"too large\n")
         else:
             return int(said[0])

@@ -1,6 +1,8 @@
 """Log and witnesses over plain HTTP, as anybody meets them who has the C2SP texts and no certificate of ours."""
 
+import asyncio
 import hashlib
+import io
 import json
 import socket
 import time
@@ -8,13 +10,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 
 from escrow.cli import run
 from escrow.crypto.sign import SigningKey
-from escrow.ids import Party
+from escrow.ids import Millis, Party
+from escrow.roles.machine import Event, Read, Writes
+from escrow.roles.pages import Page
 from escrow.rpc.home import Home
+from escrow.store.memory import MemoryStore
 from escrow.tlog import checkpoint, cosignature
 from escrow.tlog.checkpoint import Checkpoint
 from escrow.tlog.merkle import EMPTY_ROOT, leaf_hash, root_of
@@ -26,7 +33,8 @@ from escrow.tlog.witnessing import Request
 from escrow.warrant.log_policy import policy_file
 from escrow.world.founding import Terms
 from escrow_server.deployment import ensure
-from escrow_server.web import MOST_BODY, MOST_CONNECTIONS
+from escrow_server.driver import ServedNode
+from escrow_server.web import MOST_BODY, MOST_CONNECTIONS, Web, visitor
 from tests.shell.processes import Part
 
 GENESIS_ONLY = 1
@@ -179,6 +187,7 @@ POST = b"POST /add-checkpoint HTTP/1.1\r\nHost: w\r\n"
         (POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx", b" 400 "),
         (POST + b"Content-Length: %d\r\n\r\n" % (MOST_BODY + 1), b" 413 "),
         (POST + b"Content-Length: 999999999999999999999999\r\n\r\n", b" 413 "),
+        (POST + b"Content-Length: " + 30 * b"0" + b"9999999\r\n\r\n", b" 413 "),
     ],
 )
 def test_an_improper_request_is_answered_and_ends_the_connection(witness: str, data: bytes, status: bytes) -> None:
@@ -264,6 +273,35 @@ def test_log_lines_of_pages_hold_no_body(home: Home, log: str, witness: str) -> 
     pages = [line for line in map(json.loads, written.splitlines()) if line["event"] == "page"]
     assert {"GET", "POST"} <= {line["method"] for line in pages}
     assert "CANARY" not in written
+
+
+class Broken:
+    """A role whose pages have a bug."""
+
+    def handle(self, view: Read, event: Event, now: Millis, coins: bytes) -> tuple[Writes, object]:
+        return Writes(), None
+
+    def page(self, view: Read, path: str) -> Page:
+        raise ZeroDivisionError("a secret value")
+
+
+def test_a_bug_is_a_status_and_a_line_without_content() -> None:
+    written = io.StringIO()
+    log = structlog.wrap_logger(structlog.WriteLogger(written), processors=[structlog.processors.JSONRenderer()])
+
+    async def story() -> tuple[int, bytes]:
+        transport: Any = None
+        node = ServedNode(Party("log"), Broken(), MemoryStore(), transport, lambda: Millis(0), lambda: bytes(32))
+        web = Web(("127.0.0.1", 0), visitor(node, log, lambda _: None))
+        host, _, port = web.address.rpartition(":")
+        with socket.create_connection((host, int(port))):
+            answer, body = await asyncio.to_thread(get, web.address, "/checkpoint")
+            await web.close()
+        return answer.status, body
+
+    assert asyncio.run(story()) == (500, b"something failed that should not\n")
+    assert "ZeroDivisionError" in written.getvalue()
+    assert "secret" not in written.getvalue()
 
 
 # -- on the command line --------------------------------------------------------------------------
