@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from py_arkworks_bls12381 import G1Point, G2Point
+from py_arkworks_bls12381 import Scalar as Raw
 
 from escrow.crypto.bls12381 import G1, G1_SIZE, G2, G2_SIZE, ORDER, BlsScalar, pair_alike, pairing
 from escrow.crypto.coins import Coins
@@ -78,6 +79,12 @@ def test_multiplication_is_linear(a: BlsScalar, b: BlsScalar) -> None:
     assert G2.base_mul(a * b) == a * G2.base_mul(b)
     assert G2.base_mul(-a) == -G2.base_mul(a)
     assert G2.decode_times(G2.base.encode(), a) == (G2.base, G2.base_mul(a))
+
+
+@settings(max_examples=30)
+@given(st.sampled_from([1, 63, 64, 65, 2**252, ORDER - 1]).map(BlsScalar) | nonzero)
+def test_multiples_of_the_base_point_out_of_the_table_are_those_of_the_library(a: BlsScalar) -> None:
+    assert G2.base_mul(a).encode() == (G2Point() * Raw(a.value)).to_compressed_bytes()
 
 
 @few
