@@ -74,6 +74,7 @@ CONDITIONS: dict[str, tuple[str, Broken]] = {
     "refused": ("REFUSED", stopped(EntryType.REFUSAL, APPROVERS[0])),
     "another device": ("OUT_OF_SCOPE", narrowed),
     "another time": ("OUT_OF_SCOPE", earlier),
+    "an item that its device has not signed": ("SUBMISSION_INVALID", lambda at: at.with_item(device_sig=bytes(64))),
     "over quota": ("QUOTA_WARRANT", lambda at: at.sealed_by_force(at.rewritten(max_capsules=2), *at.locks)),
 }
 
