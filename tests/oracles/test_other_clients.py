@@ -30,6 +30,9 @@ from escrow_server.deployment import ensure
 from tests.core.crypto.draws import flip
 from tests.shell.processes import Part
 
+pytestmark = pytest.mark.xdist_group("other clients")
+"""One worker compiles them."""
+
 GOPATH = os.environ.get("GOPATH", "/usr/share/gocode")
 LOG, WITNESS = SigningKey.from_seed(bytes(31) + b"\x01"), SigningKey.from_seed(bytes(31) + b"\x02")
 LOG_KEY = VerifierKey.of("log.example/ours", LOG.public)

@@ -37,6 +37,8 @@ from escrow_server.driver import ServedNode
 from escrow_server.web import MOST_BODY, MOST_CONNECTIONS, Web, visitor
 from tests.shell.processes import Part
 
+pytestmark = pytest.mark.xdist_group("pages")
+
 GENESIS_ONLY = 1
 
 
