@@ -20,7 +20,7 @@ def ready() -> Days:
     return at
 
 
-@effort(0.08)
+@effort(0.1)
 @given(st.integers(-6 * HOUR, HOUR), st.integers(1, 3))
 def test_no_key_is_given_before_its_epoch_has_ended(census: Census, late: int, custodian: int) -> None:
     """``late``: how long behind the end of the epoch, without its grace, the agency asks."""
@@ -40,7 +40,7 @@ def test_no_key_is_given_before_its_epoch_has_ended(census: Census, late: int, c
         census("accepted")
 
 
-@effort(0.08)
+@effort(0.1)
 @given(st.lists(st.binary(max_size=4), max_size=2), st.booleans(), st.integers(1, 3))
 def test_no_key_is_given_for_identities_that_are_not_those_of_the_items(
     census: Census, others: list[bytes], own: bool, custodian: int

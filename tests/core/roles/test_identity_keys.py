@@ -13,6 +13,8 @@ from escrow.roles.agency.commands import GetOpened
 from escrow.roles.agency.opening import read_response
 from escrow.roles.agency.state import load_case
 from escrow.roles.custodian import decision
+from escrow.roles.custodian.commands import Refresh
+from escrow.roles.custodian.state import load_holding
 from escrow.roles.lightview import LightView
 from escrow.tlog.entry import EntryType
 from escrow.warrant.documents import Target, Window
@@ -207,3 +209,19 @@ def test_a_library_that_fails_its_self_test_releases_nothing(ready: Days, monkey
     monkeypatch.undo()
     decision._boot_test.cache_clear()
     assert ready.why_not() == ""
+
+
+def test_shares_that_were_refreshed_open_what_was_sealed_before(ready: Days) -> None:
+    """The key stays, and with it every identity; the shares are others, of the same sum."""
+    store, key_hash = ready.world.store("custodian/1"), ready.request.committee_key_hash
+    before = load_holding(store, key_hash)
+    ready.world.ask("custodian/1", Refresh(ready.asked.period), "custodian/1")
+    for _ in range(12):
+        ready.pass_time(MINUTE)
+    after = load_holding(store, key_hash)
+    assert before is not None
+    assert after is not None
+    assert (before.generation.number, after.generation.number) == (0, 1)
+    assert before.share != after.share
+    report = ready.execute()
+    assert (report.opened, report.requests[0].culprits) == (len(TEXTS), ())
