@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Iterable
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -175,8 +176,20 @@ def report(folder: Path) -> None:
     "--trials", type=click.IntRange(0, 10_000_000), default=20_000, show_default=True, help="Simulated years."
 )
 @click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True, help="On this machine.")
+@click.option("--dask", default="", metavar="ADDRESS", help="Simulate on the Dask cluster of this scheduler instead.")
 @_JSON
-def sweep(what: str, sizes: tuple[int, ...], trials: int, seed: int, *, as_json: bool, **rates: float) -> int:
+def sweep(
+    what: str,
+    sizes: tuple[int, ...],
+    trials: int,
+    seed: int,
+    processes: int,
+    dask: str,
+    *,
+    as_json: bool,
+    **rates: float,
+) -> int:
     """Every threshold of some sizes: P(the key falls within a year) against P(a request can be served).
 
     Closed form and simulation side by side; exit code 4 if one of them leaves the other's 99.9 % interval. A star marks
@@ -184,15 +197,18 @@ def sweep(what: str, sizes: tuple[int, ...], trials: int, seed: int, *, as_json:
     """
     from escrow_lab.custody.frontier import choices
     from escrow_lab.custody.model import Custody
-    from escrow_lab.custody.simulation import breaches
+    from escrow_lab.custody.simulation import played
+    from escrow_lab.study.spread import spread
 
     different = 0
     if not as_json:
         click.echo(f"{'t of n':>9}  {'P(breach)':>10}  {'simulated':>10}  {'P(served)':>12}")
-    for place, one in enumerate(choices(Custody(1, 1, **rates), sizes)):
-        played = breaches(one.custody, trials, seed + place) if trials else None
-        different += played is not None and not played.agrees_with(one.breach, 0.001)
-        simulated = None if played is None else played.share
+    table = choices(Custody(1, 1, **rates), sizes)
+    years = [(one.custody, trials, seed + place) for place, one in enumerate(table)] if trials else []
+    counts = spread(played, years, processes=processes, dask=dask)
+    for one, count in zip_longest(table, counts):
+        different += count is not None and not count.agrees_with(one.breach, 0.001)
+        simulated = None if count is None else count.share
         if as_json:
             found = {"breach": one.breach, "simulated": simulated, "served": one.served, "best": one.best}
             _row({"event": what, **dataclasses.asdict(one.custody), **found, "trials": trials, "seed": seed})
