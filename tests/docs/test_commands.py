@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-DOCUMENTS = [ROOT / name for name in ("README.md", "threat_model.md", "CHANGELOG.md")]
+DOCUMENTS = [ROOT / name for name in ("README.md", "threat_model.md", "CHANGELOG.md", "ARTIFACT.md")]
 DOCUMENTS += sorted((ROOT / "docs").rglob("*.md"))
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
