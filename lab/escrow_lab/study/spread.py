@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from escrow.errors import MalformedError, Reason, UnavailableError
 
@@ -28,11 +28,12 @@ def spread(job: Callable[[A], R], parts: Sequence[A], *, processes: int = 1, das
 
 def _on_dask(job: Callable[[A], R], parts: Sequence[A], address: str) -> list[R]:
     try:
-        from distributed import Client
+        import distributed
     except ModuleNotFoundError as error:
         raise MalformedError(f"--dask needs {error.name}, which is not installed: extra 'lab'", Reason.USAGE) from None
+    library: Any = distributed  # its functions have no types
     try:
-        client = Client(address, timeout=PATIENCE, set_as_default=False)
+        client = library.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UnavailableError(Reason.UNAVAILABLE, f"no Dask scheduler at {address}") from error
     with client:
