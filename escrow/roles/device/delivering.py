@@ -7,14 +7,13 @@ and no proof; the relay may keep it back, so silence says nothing.
 """
 
 from collections.abc import Iterator
-from itertools import groupby
 
 from escrow.e2ee.content import Delivered
 from escrow.e2ee.keys import Identity
 from escrow.ids import AccountId
 from escrow.roles.device.conversations import held_by_id
 from escrow.roles.device.retrying import copies_of
-from escrow.roles.device.state import Sent, Shown, load_me, say
+from escrow.roles.device.state import PLAIN, Sent, Shown, load_me, say
 from escrow.roles.machine import Draft, Read
 from escrow.roles.state import unpack
 
@@ -36,10 +35,10 @@ def chosen(view: Read | Draft, *, default: bool) -> bool:
     return default if data is None else data != b"\x00"
 
 
-def note(draft: Draft, shown: Shown, *, default: bool) -> None:
-    """A message was shown: its sender is to be told, unless it is ours."""
-    if chosen(draft, default=default) and shown.sender != load_me(draft).keys.account:
-        draft.put(_DUE + shown.conversation + shown.body_id, b"")
+def note(draft: Draft, shown: Shown, sender: Identity | None, *, default: bool) -> None:
+    """A message was shown: ``sender``, the device that wrote it, is to be told, unless it is ours."""
+    if sender and chosen(draft, default=default) and shown.sender != load_me(draft).keys.account:
+        draft.put(_DUE + shown.conversation + shown.body_id, sender.encode())
 
 
 def is_due(view: Read | Draft) -> bool:
@@ -48,20 +47,28 @@ def is_due(view: Read | Draft) -> bool:
 
 
 def send(draft: Draft, *, default: bool) -> None:
-    """Tell what is due: one message for each conversation, or as many as it takes."""
-    due = [key.removeprefix(_DUE) for key, _ in draft.scan(_DUE)]
-    for key in due:
+    """Tell what is due: one message for each conversation and whom it concerns there, or as many as it takes."""
+    due = [(key.removeprefix(_DUE), Identity.decode(sender)) for key, sender in draft.scan(_DUE)]
+    told: dict[tuple[bytes, Identity | None], list[bytes]] = {}
+    for key, sender in due:
         draft.delete(_DUE + key)
+        told.setdefault((key[:32], _alone(draft, key[:32], sender)), []).append(key[32:])
     # SPEC DLV-2: whoever does not want to tell, tells nothing.
     if not chosen(draft, default=default):
         return
-    for conversation, keys in groupby(due, key=lambda one: one[:32]):
+    for (conversation, only), ids in told.items():
         held, me = held_by_id(draft, conversation), load_me(draft)
-        ids = [key[32:] for key in keys]
         # SPEC DLV-1: only what was shown is told, in its own conversation and mode, and all of it at once.
         for first in range(0, len(ids), Delivered.MOST):
             content = Delivered(tuple(ids[first : first + Delivered.MOST]))
-            say(draft, held.name or held.peer(me).hex(), held.conversation.mode, content)
+            say(draft, held.name or held.peer(me).hex(), held.conversation.mode, content, only)
+
+
+def _alone(draft: Draft, conversation: bytes, sender: Identity) -> Identity | None:
+    """The sender, where it can be told alone: in a group without escrow. With escrow a message is for all of them."""
+    held = held_by_id(draft, conversation)
+    # SPEC DLV-4: what the others read is nobody's business but the sender's.
+    return sender if held.name and held.conversation.mode == PLAIN else None
 
 
 def take(draft: Draft, device: Identity, mode: int, told: Delivered) -> None:

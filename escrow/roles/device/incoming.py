@@ -133,7 +133,7 @@ class Incoming(Struct, frozen=True):
             draft.absorb(attempt)
             if shown is not None:
                 push(draft, b"inbox/", shown)
-                delivering.note(draft, shown, default=self.receipts)
+                delivering.note(draft, shown, letter.sender, default=self.receipts)
         draft.delete(place)
         if letter is not None:
             self._settle(draft, letter, opened, now)

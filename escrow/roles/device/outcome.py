@@ -11,7 +11,7 @@ from escrow.capsule.header import Header
 from escrow.capsule.label import Label
 from escrow.capsule.receipt import Frame, Receipt
 from escrow.crypto.coins import Coins
-from escrow.e2ee.content import is_automatic
+from escrow.e2ee.content import Delivered, is_automatic
 from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.ids import Millis
 from escrow.roles.calls import FrameReply, ItemResult, RegisterRoute, Reply, Submission, Submit
@@ -79,6 +79,8 @@ def refuse(draft: Draft, message: Queued, error: EscrowError, now: Millis, draw:
         release_name(draft, message.to)
     if not is_automatic(message.content):
         draft.put(b"sent/" + draw.take("idempotency", 16), pack(Sent(message, b"", error.reason.name, b"", 0)))
+    if isinstance(message.content, Delivered):
+        return  # whom it was for is gone, and nobody else waits for it
     detail = f"to {message.to}: {error.detail}" if error.detail else f"to {message.to}"
     raise_alarm(draft, error.reason, error.culprits, detail, now)
 

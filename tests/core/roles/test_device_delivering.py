@@ -99,6 +99,37 @@ def test_in_a_group_it_is_delivered_once_everybody_has_it(at: Phones, mode: int)
     assert (state, set(has)) == ("delivered", {"bob", "carol"})
 
 
+@pytest.mark.spec("DLV-4")
+@pytest.mark.parametrize("mode", MODES)
+def test_in_a_group_without_escrow_only_the_device_that_wrote_it_is_told(at: Phones, mode: int) -> None:
+    at.begin("alice", TEAM, "bob", "carol", mode=mode)
+    at.sync()
+    at.send("alice", TEAM, "from alice", mode)
+    at.send("carol", TEAM, "from carol", mode)
+    alice, carol = (at.me(name).keys.account for name in ("alice", "carol"))
+    seen = submissions(at)
+    at.sync("bob")
+    told_to = sorted(sorted(each.account for each in item.envelopes) for _, item in seen)
+    assert told_to == ([sorted([alice, carol])] if mode == ESCROW else sorted([[alice], [carol]]))
+    at.sync("alice", "carol")
+    assert "bob" in told(at, "alice")["from alice"][1]
+    assert "bob" in told(at, "carol")["from carol"][1]
+
+
+@pytest.mark.spec("DLV-4")
+def test_a_device_that_is_gone_is_told_nothing_and_nobody_is_alarmed(at: Phones) -> None:
+    at.begin("alice", TEAM, "bob", "carol", mode=PLAIN)
+    at.sync()
+    at.send("carol", TEAM, "before I go", PLAIN)
+    at.change("alice", TEAM, remove=("carol",))
+    before = at.alarms("bob")
+    seen = submissions(at)
+    at.sync("bob")
+    assert at.texts("bob")[-1] == "before I go"
+    assert [item for _, item in seen if not isinstance(item, EscrowSend)] == []
+    assert (at.alarms("bob"), at.status("bob").queued) == (before, 0)
+
+
 @pytest.mark.spec("DLV-1")
 def test_what_is_refused_is_not_told(at: Phones) -> None:
     at.deliver("bob", at.craft(lie=Lie(padded=lambda _: bytes(64))))
@@ -150,9 +181,10 @@ def test_other_devices_of_ones_own_are_not_told(at: Phones) -> None:
     at.send("alice", "bob", "x")
     at.sync("bob")
     draft, shown = at.draft("alice"), at.inbox("bob")[-1]
-    delivering.note(draft, shown, default=True)
+    alice, bob = at.me("alice").keys.identity, at.me("bob").keys.identity
+    delivering.note(draft, shown, alice, default=True)
     assert list(draft.scan(b"due/")) == []
-    delivering.note(draft, with_fields(shown, sender=at.me("bob").keys.account), default=True)
+    delivering.note(draft, with_fields(shown, sender=bob.account), bob, default=True)
     assert len(list(draft.scan(b"due/"))) == 1
 
 
@@ -191,7 +223,7 @@ def test_more_than_fits_is_told_in_several(at: Phones, count: int) -> None:
     at.sync("bob")
     shown = at.inbox("bob")[-1]
     for number in range(count):
-        draft.put(b"due/" + shown.conversation + number.to_bytes(32, "big"), b"")
+        draft.put(b"due/" + shown.conversation + number.to_bytes(32, "big"), at.me("alice").keys.identity.encode())
     delivering.send(draft, default=True)
     assert len(list(draft.scan(b"queue/"))) == 1 + count // 257
     assert list(draft.scan(b"due/")) == []
