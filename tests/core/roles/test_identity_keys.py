@@ -22,6 +22,7 @@ from escrow.warrant.release import ReleaseIntent, ReleaseResponse
 from escrow.warrant.request import ReleaseRequest
 from tests.core.capsule.forging import spoilt_capsule
 from tests.core.roles.corrupt import accepted_by_a_corrupt_relay
+from tests.core.roles.court import bundle_of, verified
 from tests.core.roles.days import Days, days, naming
 from tests.core.roles.scene import AGENCY, DAY, MINUTE, TEXTS
 
@@ -225,3 +226,12 @@ def test_shares_that_were_refreshed_open_what_was_sealed_before(ready: Days) -> 
     assert before.share != after.share
     report = ready.execute()
     assert (report.opened, report.requests[0].culprits) == (len(TEXTS), ())
+
+
+def test_what_a_key_opened_is_evidence_for_anybody(ready: Days) -> None:
+    """Share by share, and item by item."""
+    ready.execute()
+    bundle = bundle_of(ready)
+    shown = verified(ready, bundle)
+    assert sorted(said.text for said in shown.opened) == sorted(TEXTS)
+    assert len(shown.custodians) == 3
