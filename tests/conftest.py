@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Verbosity, settings
 
+from tests import thrift
+
+thrift.apply()
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Keys, proofs and whole runs are slow to draw and large; how slow depends on the machine. All other checks stay on.

@@ -27,6 +27,9 @@ from escrow_server.deployment import ensure
 from tests.shell.demos import Demo
 from tests.shell.people import Command
 
+# One worker runs them all: the demo that most of them look at is told once.
+pytestmark = pytest.mark.xdist_group("demo")
+
 PROMISED = {
     *("messages_sent", "messages_delivered", "messages_escrowed", "in_scope", "opened", "opened_out_of_scope"),
     *("plaintext_mismatches", "refused_one_lock", "refused_two_custodians", "refused_after_expiry"),
