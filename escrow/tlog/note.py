@@ -76,6 +76,10 @@ class Note:
         """The distinct, unchecked signatures under the name and id of ``key``; none for a key that did not sign."""
         return tuple(dict.fromkeys(one.blob for one in self.signatures if one.claims(key)))
 
+    def only(self, *keys: VerifierKey) -> Self:
+        """The note with the lines under the names and ids of these keys, and no others."""
+        return type(self)(self.text, tuple(one for one in self.signatures if any(map(one.claims, keys))))
+
 
 def parse_lines(lines: bytes) -> tuple[Signature, ...]:
     """Read one or more signature lines: the end of a note, or what a witness answers; raise ``MalformedError``."""

@@ -64,6 +64,12 @@ class Publication(Struct, frozen=True):
     demanded: bool = False
 
 
+def published(view: Read | Draft) -> Published | None:
+    """The newest checkpoint under a quorum, with all lines that it has got."""
+    data = view.get(_HEAD)
+    return None if data is None else unpack(data, Published)
+
+
 @dataclass(frozen=True, slots=True)
 class Publisher:
     """The publishing half of the log. All state is in the draft that is passed in."""
@@ -74,8 +80,7 @@ class Publisher:
 
     def head(self, view: Read | Draft) -> Published | None:
         """The newest checkpoint under a quorum."""
-        data = view.get(_HEAD)
-        return None if data is None else unpack(data, Published)
+        return published(view)
 
     def publish(self, draft: Draft, now: Millis, *, demanded: bool = False) -> None:
         """Ask all witnesses to cosign the tree as it is now, unless a publication is under way."""
@@ -117,7 +122,13 @@ class Publisher:
         if found is None:
             raise RefusedError(Reason.NOT_FOUND, f"no checkpoint covers entry {index}")
         before, first = unpack(found[1], tuple[bytes, bytes])
-        return Dating(before, first)
+        return Dating(self.counted(before) if before else b"", self.counted(first))
+
+    def counted(self, note: bytes) -> bytes:
+        """The note for our own parties: without the ML-DSA-44 lines, which they do not count and are most of it."""
+        if not self.genesis.pq_cosigners:
+            return note
+        return Note.parse(note).only(self.genesis.log_key, *self.genesis.witness_rule.witnesses).encode()
 
     def outcome(self, draft: Draft) -> Outcome | None:
         """How the publication that a step demanded has ended; None if none has just ended.

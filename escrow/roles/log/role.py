@@ -103,7 +103,7 @@ class Log:
                 return Appended(self._append(draft, entries, now))
             case GetHead(known_size=known, fresh_after=fresh_after):
                 head = self._head(draft, known, min(fresh_after, now - _TICK), published)
-                return Head(head.note, TREE.consistency(draft, known, head.size))
+                return Head(self._publisher.counted(head.note), TREE.consistency(draft, known, head.size))
             case GetUpdate():
                 head = self._head(draft, call.known_size, min(call.fresh_after, now - _TICK), published)
                 return self._update(draft, call, head)
@@ -163,7 +163,8 @@ class Log:
         most = max(1, min(call.limit, head.size - call.known_size))
         entries = _within(draft.records(LEAVES, start=call.known_size, limit=most)[: head.size - call.known_size])
         reached = call.known_size + len(entries)
-        return Update(call.known_size, entries, head.note, TREE.consistency(draft, reached, head.size))
+        note = self._publisher.counted(head.note)
+        return Update(call.known_size, entries, note, TREE.consistency(draft, reached, head.size))
 
     def _find(self, draft: Draft, entry_type: int, subject: bytes, size: int) -> int:
         if entry_type in set(EntryType):

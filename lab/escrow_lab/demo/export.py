@@ -1,13 +1,12 @@
 """What a kept run leaves for others: the log as static C2SP tiles, and the evidence as one JSON file a warrant."""
 
 from pathlib import Path
-from typing import Any
 
 from escrow.errors import Reason, UnavailableError
 from escrow.roles.calls import GetHead
 from escrow.roles.evidence.making import make_bundle
 from escrow.roles.ledger import LEAVES
-from escrow.roles.log.publishing import TREE
+from escrow.roles.log.publishing import TREE, published
 from escrow.roles.machine import Read
 from escrow.tlog.checkpoint import Checkpoint
 from escrow.tlog.entry import Entry, EntryType
@@ -27,8 +26,11 @@ async def export(stage: Stage, warrant_id: bytes, folder: Path) -> int:
     tlog-policy), and a proof for each sealed warrant. Returns the size of the log that was written: custodians may have
     logged their last denials after the story ended.
     """
-    head: Any = await stage.call("person/laboratory", "log", GetHead(0, 0))
+    await stage.call("person/laboratory", "log", GetHead(0, 0))
     disk = await stage.stolen_disk("log")
+    head = published(disk)
+    if head is None:
+        raise UnavailableError(Reason.STORE_UNAVAILABLE, "the log's file has no checkpoint")
     size = _write_log(stage, disk, head.note, folder / "log")
     genesis, agency = stage.genesis, await stage.agency(OFFICER)
     entries, notes = await gather(lambda call: stage.call("person/laboratory", "log", call), genesis, warrant_id)

@@ -7,14 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from escrow.crypto.mldsa import MlDsaKey
+from escrow.encoding import u64
 from escrow.errors import EscrowError, Reason
 from escrow.ids import Party
 from escrow.roles.authorised import proposal_for
 from escrow.roles.calls import Append, Call, Cosigned, GetDating, GetHead, GetPath, GetRecord, GetUpdate, Lookup, Reply
-from escrow.roles.log.publishing import TREE
-from escrow.roles.machine import OUTBOX, Draft, Tick, outbox
+from escrow.roles.log import Log
+from escrow.roles.log.publishing import TREE, Published, published
+from escrow.roles.machine import OUTBOX, Draft, Read, Tick, Writes, outbox
+from escrow.roles.state import pack
+from escrow.tlog import cosignature
 from escrow.tlog.entry import Entry, EntryType
 from escrow.tlog.merkle import leaf_hash, verify_consistency, verify_inclusion
+from escrow.tlog.note import Note
 from escrow.tlog.quorum import Head, verify_head
 from escrow.world.loop import complete
 from tests.core.roles.town import MINUTE, Phone, Town, committee_documents
@@ -35,6 +41,32 @@ def test_the_first_leaf_names_the_deployment() -> None:
     update = town.ask("log", GetUpdate(0, town.now - MINUTE, 10))
     first = Entry.decode(update.entries[0])
     assert (first.type, first.payload) == (EntryType.GENESIS, town.genesis.hash)
+
+
+def test_parties_get_the_lines_that_they_count_and_a_page_shows_them_all() -> None:
+    town = Town()
+    town.append(dkg(town, 1))
+    head_of(town)
+    store = town.store("log")
+    head = published(store)
+    assert head is not None
+    origin, seed = town.genesis.log.origin, town.founding.parties[Party("log")]
+    line = cosignature.sign(Note.parse(head.note).text, origin, MlDsaKey.beside(seed), head.time_ms // 1000)
+    full = head.note + line
+
+    def cosigned(view: Read) -> tuple[Writes, None]:
+        draft = Draft(view)
+        draft.put(b"head", pack(Published(head.size, head.time_ms, full)))
+        draft.put(b"dating/" + u64(head.size), pack((full, full)))
+        return draft.writes(), None
+
+    complete(store.commit(cosigned))
+    dating = town.ask("log", GetDating(head.size - 1))
+    calls = GetHead(0, 0), GetUpdate(0, 0, 10)
+    notes = [town.ask("log", call).note for call in calls] + [dating.before, dating.first]
+    assert set(notes) == {head.note}
+    assert verify_head(notes[0], town.genesis.log_key, town.genesis.witness_rule).size == head.size
+    assert Log(town.genesis, town.key("log")).page(store, "checkpoint").body == full
 
 
 def test_the_same_entry_twice_has_one_index() -> None:
