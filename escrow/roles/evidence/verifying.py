@@ -157,11 +157,15 @@ class _Verifier:
     def _check_moment(self, one: _Read, warrant: SealedWarrant, index: int) -> Clock:
         """The warrant was in force when the intent at ``index`` was logged: by the checkpoints on both sides of it."""
         first = self.history.first_with(index)
-        past = Past(self.genesis, first.size)
         clock = Clock(self.history.time_before(index), first.time_ms)
         # SPEC EVI-4: a release before the warrant's time, after its end or while it was stopped is refused.
-        check_time(past, self.view, warrant, clock, one.request.expires)
-        check_status(past, self.view, warrant, clock)
+        # What allows it was logged before the intent, and nothing stopped it from there to the first checkpoint, not
+        # for a while either: so leaving out a checkpoint, which moves ``first`` away, only refuses more.
+        check_time(Past(self.genesis, index), self.view, warrant, clock, one.request.expires)
+        past = Past(self.genesis, first.size)
+        turns = [order.index + 1 for order in past.orders(self.view, warrant.tag) if order.index >= index]
+        for size in (index, *turns):
+            check_status(Past(self.genesis, size), self.view, warrant, clock)
         return clock
 
     def _check_items(self, one: _Read, warrant: SealedWarrant, context: CommitteeContext, clock: Clock) -> None:

@@ -178,6 +178,20 @@ def test_a_release_while_the_warrant_was_not_in_force(ready: Scene, case: str) -
 
 
 @pytest.mark.spec("EVI-4")
+def test_a_checkpoint_that_is_left_out_makes_no_later_resumption_count(ready: Scene) -> None:
+    stop(ready, EntryType.SUSPENSION, APPROVERS)
+    asked = released_by_rogues(ready, ready.request)
+    resumed = ready.order(EntryType.RESUMPTION, ISSUERS[0], APPROVERS[0])
+    assert ready.log("authority", EntryType.RESUMPTION, resumed) == ("",)
+    bundle = bundle_with(ready, asked)
+    assert why_not(ready, bundle) == "SUSPENDED"
+    announced = next(place for place, data in enumerate(bundle.entries) if b"release-intent" in data)
+    before = [note for note in bundle.checkpoints if int(note.split("\n")[1]) <= announced]
+    without = msgspec.structs.replace(bundle, checkpoints=(*before, bundle.checkpoints[-1]))
+    assert why_not(ready, without) == "SUSPENDED"
+
+
+@pytest.mark.spec("EVI-4")
 def test_a_release_before_the_warrant_was_active(ready: Scene) -> None:
     later = ready.rewritten(not_before=ready.world.now + HOUR)
     request = ready.sealed_by_force(later, *ready.locks)
