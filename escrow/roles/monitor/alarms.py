@@ -67,7 +67,10 @@ class Alarms:
         earliest = came(self.view, seal.index).after_ms + 1000 * leaf.activation_delay
         if came(self.view, logged.index).by_ms < earliest:
             yield Finding(Alarm.RELEASE_TOO_EARLY, tag, logged.index, who)
-        if self._stopped(tag, intent.index):
+        # Who had been stopped, and resumed before the record, may have released in between.
+        orders = self.ledger.orders(self.view, tag)
+        turns = [order.index + 1 for order in orders if intent.index <= order.index < logged.index]
+        if all(self._stopped(tag, size) for size in (intent.index, *turns)):
             yield Finding(Alarm.RELEASE_AFTER_STOP, tag, logged.index, who)
         late = leaf.urgent and came(self.view, intent.index).after_ms >= leaf.approve_by
         if late and not self._approved(tag, leaf.approve_by, intent.index):

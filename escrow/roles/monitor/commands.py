@@ -30,7 +30,7 @@ class Alarm(StrEnum):
     RELEASE_UNAPPROVED = "release-unapproved"
     """A custodian released under an urgent warrant that had no second lock when its time was over."""
     RELEASE_AFTER_STOP = "release-after-stop"
-    """A custodian released although the log had shown before its intent that the warrant was stopped."""
+    """A custodian released although the warrant was stopped in the log before its intent, and still when it said so."""
     TOO_MUCH = "too-much"
     """More was released under a warrant than it says: its size class while it is sealed, its number once disclosed."""
     NOT_DISCLOSED = "not-disclosed"

@@ -51,6 +51,11 @@ def intend(at: Scene, request: ReleaseRequest, custodian: int = 1) -> None:
 def release(at: Scene, request: ReleaseRequest, custodian: int = 1) -> None:
     """The same, and its word that it has released."""
     intend(at, request, custodian)
+    say_released(at, request, custodian)
+
+
+def say_released(at: Scene, request: ReleaseRequest, custodian: int = 1) -> None:
+    """A custodian's word alone."""
     key = at.key(f"custodian/{custodian}").public
     record = ReleaseRecord(request.seal_tag, key, request.hash, bytes(32), Outcome.RELEASED)
     assert at.log(f"custodian/{custodian}", EntryType.RELEASE_RECORD, record.encode()) == ("",)
@@ -156,6 +161,15 @@ def test_a_release_after_a_stop(ready: Scene, onlooker: Onlooker, case: str) -> 
     assert ready.log("authority", *STOPS[case](ready)) == ("",)
     release(ready, ready.request)
     assert onlooker.alarms() == {Alarm.RELEASE_AFTER_STOP}
+
+
+def test_a_release_after_a_stop_that_was_lifted_before_it_is_no_offence(ready: Scene, onlooker: Onlooker) -> None:
+    assert ready.log("authority", *STOPS["suspended"](ready)) == ("",)
+    intend(ready, ready.request)
+    resumed = ready.order(EntryType.RESUMPTION, ISSUERS[0], APPROVERS[0])
+    assert ready.log("authority", EntryType.RESUMPTION, resumed) == ("",)
+    say_released(ready, ready.request)
+    assert onlooker.alarms() == set()
 
 
 def test_more_than_the_size_class_of_a_warrant(ready: Scene, onlooker: Onlooker) -> None:
