@@ -15,10 +15,11 @@ from escrow.errors import DeviationError, Reason, RefusedError
 from escrow.roles.agency.opening import invalid_shares, open_items
 from escrow.roles.authorised import context_of
 from escrow.roles.custodian.items import ItemCheck
+from escrow.roles.custodian.quotas import Quotas
 from escrow.roles.evidence.bundle import Asked, Bundle, Said
 from escrow.roles.evidence.history import History, Past
 from escrow.roles.follower import Follower
-from escrow.roles.machine import Read
+from escrow.roles.machine import Draft, Read
 from escrow.roles.warrant_checks import (
     Clock,
     SealedWarrant,
@@ -63,8 +64,9 @@ class _Read:
 def verify_bundle(genesis: Genesis, history: History, view: Read, bundle: Bundle) -> Verified:
     """Check a bundle whose log was replayed into ``view``; raise the reason of the first thing that is wrong.
 
-    As a custodian's checks CUST-3 to CUST-9; ``INTENT_MISSING``, ``SHARE_INVALID``, ``NOT_ENOUGH_SHARES``, and
-    ``EVIDENCE_MISMATCH`` if the bundle says that something else was opened than what opens.
+    As a custodian's checks CUST-3 to CUST-9, and of CUST-10 what the warrant admits; ``INTENT_MISSING``,
+    ``SHARE_INVALID``, ``NOT_ENOUGH_SHARES``, and ``EVIDENCE_MISMATCH`` if the bundle says that something else was
+    opened than what opens.
     """
     if bundle.genesis_hash != genesis.hash.hex():
         raise RefusedError(Reason.EVIDENCE_MISMATCH, "the bundle is of another deployment")
@@ -94,6 +96,8 @@ class _Verifier:
             # SPEC EVI-3: a response without its custodian's intent in the log names the custodian.
             intents = self._intents(one, warrant)
             clocks = [self._check_moment(one, warrant, intent.index) for intent in intents.values()]
+            # SPEC EVI-7: what is beyond the warrant's number, counted over the intents of the log, is refused.
+            Quotas(self.follower, Draft(self.view), warrant).check(one.request)
             self._check_items(one, warrant, context, Clock(min(clock.low for clock in clocks), 0))
             # SPEC EVI-5: shares that their proofs do not bind to this request open nothing here.
             bad = invalid_shares(context, one.generation, one.request, one.responses)

@@ -204,6 +204,16 @@ def test_what_the_warrant_does_not_cover(ready: Scene) -> None:
     assert why_not(ready, released(ready, request)) == "OUT_OF_SCOPE"
 
 
+@pytest.mark.spec("EVI-7")
+def test_more_than_the_warrant_admits(ready: Scene) -> None:
+    small = ready.sealed_by_force(ready.rewritten(max_capsules=3), *ready.locks)
+    first = released_by_rogues(ready, small)
+    again = released_by_rogues(ready, replace(small, request_id=bytes(16)))
+    assert verified(ready, bundle_with(ready, first)).opened
+    assert why_not(ready, bundle_with(ready, first, again)) == "QUOTA_WARRANT"
+    assert why_not(ready, bundle_with(ready, again)) == "QUOTA_WARRANT", "the first one is kept back, not undone"
+
+
 def test_an_item_that_the_device_did_not_sign(ready: Scene) -> None:
     body, signature = ready.request.items[0].body, ready.request.items[0].device_sig
     changed = ready.with_item(body=body[:-1] + bytes([body[-1] ^ 1]))
