@@ -1,7 +1,7 @@
 """Plain HTTP/1.1 for what anybody may see and ask: pages of the log, and ``add-checkpoint`` of a witness.
 
 Requests are parsed by the standard library, on threads that touch nothing else; what to answer is decided on the event
-loop, where everything else is. Loopback only. Connections, bodies and silences are bounded.
+loop, where everything else is. Loopback only. Connections, bodies, silences and the time of a request are bounded.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as TooLateError
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from socketserver import TCPServer
 from threading import BoundedSemaphore, Thread
@@ -31,6 +32,8 @@ SILENCE: Final = 10.0
 """Seconds that a connection may say nothing."""
 DEADLINE: Final = 10.0
 """Seconds that an answer may take."""
+MOST_SECONDS: Final = 30.0
+"""That one request may take with its answer, however often its sender says another byte."""
 ANYBODY: Final = Party("anybody")
 
 _DIGITS: Final = len(str(MOST_BODY))
@@ -122,7 +125,7 @@ class _Server(HTTPServer):
         self.address_family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
         self.ask = ask
         self._free = BoundedSemaphore(MOST_CONNECTIONS)
-        self._open: set[socket.socket] = set()
+        self._open: dict[socket.socket, float] = {}
         super().__init__(listen, _Handler)
 
     def server_bind(self) -> None:
@@ -134,8 +137,21 @@ class _Server(HTTPServer):
             request.sendall(_BUSY)
             self.shutdown_request(request)
             return
-        self._open.add(request)
+        self.begins(request)
         Thread(target=self._converse, args=(request, client_address), daemon=True).start()
+
+    def begins(self, connection: socket.socket) -> None:
+        """From now on the next request of this connection counts its time."""
+        self._open[connection] = time.monotonic()
+
+    def service_actions(self) -> None:
+        """Between any two looks for new connections: cut off what has taken too long."""
+        latest = time.monotonic() - MOST_SECONDS
+        for connection, since in list(self._open.items()):
+            if since < latest:
+                # Its thread finds the end of the connection, and frees the place.
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def end(self) -> None:
         self.shutdown()
@@ -150,7 +166,7 @@ class _Server(HTTPServer):
             pass  # gone, silent for too long, or closed by us
         finally:
             self.shutdown_request(request)
-            self._open.discard(request)
+            self._open.pop(request, None)
             self._free.release()
 
 
@@ -182,6 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self._send(self.server.ask(self.command, self.path, body))
+        self.server.begins(self.connection)
 
     def _length(self) -> int | None:
         """Bytes of the body; ``None`` if that was answered already: where the next request begins is not known then."""

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 import json
+import select
 import socket
 import time
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ from escrow.tlog.tiles import read_bundle
 from escrow.tlog.witnessing import Request
 from escrow.warrant.log_policy import policy_file
 from escrow.world.founding import Terms
+from escrow_server import web
 from escrow_server.deployment import ensure
 from escrow_server.driver import ServedNode
 from escrow_server.web import MOST_BODY, MOST_CONNECTIONS, Web, visitor
@@ -304,6 +306,34 @@ def test_a_bug_is_a_status_and_a_line_without_content() -> None:
     assert asyncio.run(story()) == (500, b"something failed that should not\n")
     assert "ZeroDivisionError" in written.getvalue()
     assert "secret" not in written.getvalue()
+
+
+def test_who_says_a_byte_at_a_time_does_not_keep_its_place_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "MOST_SECONDS", 0.5)
+
+    async def visit(_method: str, _path: str, _body: bytes) -> Page:
+        return Page(200, b"here")
+
+    def drip(connection: socket.socket) -> int:
+        connection.sendall(b"GET / HTTP/1.1\r\n")
+        for said in range(100):
+            if select.select([connection], [], [], 0.1)[0]:
+                return said
+            connection.sendall(b"x")
+        return 100
+
+    async def story() -> tuple[int, bytes]:
+        served = Web(("127.0.0.1", 0), visit)
+        host, _, port = served.address.rpartition(":")
+        with socket.create_connection((host, int(port))) as slow:
+            said = await asyncio.to_thread(drip, slow)
+        _, body = await asyncio.to_thread(get, served.address, "/")
+        await served.close()
+        return said, body
+
+    said, body = asyncio.run(story())
+    assert said < 100
+    assert body == b"here"
 
 
 # -- on the command line --------------------------------------------------------------------------
