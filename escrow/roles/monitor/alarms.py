@@ -5,9 +5,14 @@ takes the end of it that speaks for the accused. An intent that came late, or be
 custodian decides once more when the log shows it. What that custodian then *released* is.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
+from escrow.errors import MalformedError, RefusedError
 from escrow.roles.ledger import Ledger
 from escrow.roles.machine import Draft, Read
 from escrow.roles.monitor.commands import Alarm, Finding, Watched
@@ -16,6 +21,7 @@ from escrow.roles.warrant_ledger import SEAL, LoggedIntent, LoggedRecord, Logged
 from escrow.warrant.release import Outcome
 from escrow.warrant.table import Event
 
+_KEY = re.compile("[0-9a-f]{64}")
 _STOPS = frozenset({Event.CANCEL, Event.REFUSE, Event.ATTAIN})
 
 
@@ -51,13 +57,41 @@ class Alarms:
             if logged.record.outcome is Outcome.RELEASED:
                 intent = intents[logged.record.custodian, logged.record.request_hash]
                 yield from self._about_release(tag, seal, intent, logged)
-        most, asked = self._most(tag, seal), 0
-        released = {one.record.request_hash for one in self.ledger.records(self.view, tag)
+        yield from self._about_number(tag, seal)
+
+    def _about_number(self, tag: bytes, seal: LoggedSeal) -> Iterator[Finding]:
+        """What was released beyond what the warrant admits, by custodian until the request key is disclosed.
+
+        Until then nobody but the custodians can tell a request from an invention of one of them, which would count
+        against the others: so each answers for what it says itself that it released. Then all are counted together.
+        """
+        most, public = self._most(tag, seal), self._request_public(tag)
+        released = {(b"" if public else one.record.custodian, one.record.request_hash)
+                    for one in self.ledger.records(self.view, tag)
                     if one.record.outcome is Outcome.RELEASED}  # fmt: skip
-        for request_hash, first in self._requests(tag).items():
-            asked += first.intent.count
-            if asked > most and request_hash in released:
-                yield Finding(Alarm.TOO_MUCH, tag, first.index, f"{asked} asked for, {most} at most")
+        asked, counted = Counter[bytes](), set[tuple[bytes, bytes]]()
+        for one in self.ledger.intents(self.view, tag):
+            place = b"" if public else one.intent.custodian, one.intent.request_hash
+            # SPEC MON-4: what the agency has not signed is counted against nobody else.
+            counts = one.intent.is_signed_by(public) if public else place in released
+            if place in counted or not counts:
+                continue
+            counted.add(place)
+            asked[place[0]] += one.intent.count
+            if asked[place[0]] > most and place in released:
+                yield Finding(Alarm.TOO_MUCH, tag, one.index, f"{asked[place[0]]} asked for, {most} at most")
+
+    def _request_public(self, tag: bytes) -> bytes:
+        """The key under which the agency asks, once it is disclosed."""
+        said = self._disclosed(tag, "request_key")
+        return bytes.fromhex(said) if isinstance(said, str) and _KEY.fullmatch(said) else b""
+
+    def _disclosed(self, tag: bytes, name: str) -> Any:
+        """What a warrant says in a field, or None. An authority can have sealed anything, even what is no value."""
+        said = (one for one in self.ledger.disclosures(self.view, tag) if name in one.names)
+        with suppress(MalformedError, RefusedError):
+            return next((one.value(name) for one in said), None)
+        return None
 
     def _about_release(
         self, tag: bytes, seal: LoggedSeal, intent: LoggedIntent, logged: LoggedRecord
@@ -95,9 +129,9 @@ class Alarms:
     def _most(self, tag: bytes, seal: LoggedSeal) -> int:
         """How many release units the warrant admits: its size class, or its number where that is disclosed."""
         quota = "max_identity_keys" if self.ledger.genesis.policy.opens_identities else "max_capsules"
-        for said in self.ledger.disclosures(self.view, tag):
-            if quota in said.names:
-                return int(said.value(quota))
+        said = self._disclosed(tag, quota)
+        if isinstance(said, int) and not isinstance(said, bool):
+            return said
         return int(10**seal.leaf.count_bucket - 1)
 
     def _about_disclosure(self, tag: bytes, seal: LoggedSeal) -> Iterator[Finding]:
@@ -114,13 +148,6 @@ class Alarms:
     def _intents(self, tag: bytes) -> list[LoggedIntent]:
         """Latest first, so that a table of them keeps each custodian's earliest."""
         return self.ledger.intents(self.view, tag)[::-1]
-
-    def _requests(self, tag: bytes) -> dict[bytes, LoggedIntent]:
-        """The first intent of each request, in log order: the order in which quotas count."""
-        found = dict[bytes, LoggedIntent]()
-        for one in self.ledger.intents(self.view, tag):
-            found.setdefault(one.intent.request_hash, one)
-        return found
 
     # -- periods and accounts -----------------------------------------------------------------
 

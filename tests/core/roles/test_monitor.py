@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from escrow.crypto.sign import SigningKey
@@ -190,6 +191,34 @@ def test_more_than_a_disclosed_warrant_admits(ready: Scene, onlooker: Onlooker) 
     said = Disclosure.of(payload, request.dsse, SALT).encode()
     assert ready.log("authority", EntryType.DISCLOSURE, said) == ("",)
     assert onlooker.alarms() == {Alarm.TOO_MUCH}
+
+
+@pytest.mark.spec("MON-4")
+@pytest.mark.parametrize("disclosed", [False, True])
+def test_what_one_custodian_invents_counts_against_nobody_else(
+    ready: Scene, onlooker: Onlooker, *, disclosed: bool
+) -> None:
+    payload = ready.rewritten(max_capsules=3)
+    request = ready.sealed_by_force(payload, *ready.locks)
+    key = ready.key("custodian/1").public
+    invented = request.committee_key_hash, 0, bytes(32), request.item_root, 1000, bytes(64)
+    intent = ReleaseIntent(request.seal_tag, key, *invented).encode()
+    assert ready.log("custodian/1", EntryType.RELEASE_INTENT, intent) == ("",)
+    for custodian in (2, 3):
+        release(ready, request, custodian)
+    if disclosed:
+        said = Disclosure.of(payload, request.dsse, SALT).encode()
+        assert ready.log("authority", EntryType.DISCLOSURE, said) == ("",)
+    assert onlooker.alarms() == set()
+
+
+def test_a_sealed_field_that_holds_nonsense_silences_no_monitor(ready: Scene, onlooker: Onlooker) -> None:
+    payload = msgspec.structs.replace(ready.rewritten(), max_capsules="many", request_key="nobody's")
+    request = ready.sealed_by_force(payload, *ready.locks)
+    said = Disclosure.of(payload, request.dsse, SALT).encode()
+    assert ready.log("authority", EntryType.DISCLOSURE, said) == ("",)
+    release(ready, request)
+    assert onlooker.alarms() == set()
 
 
 def test_an_urgent_warrant_that_was_never_approved(ready: Scene, onlooker: Onlooker) -> None:
