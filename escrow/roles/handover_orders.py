@@ -130,16 +130,19 @@ class HandoverOrders:
             raise RefusedError(Reason.CEREMONY_STALE)
         draft.put(_ATTEMPT + order_hash, pack(replace(attempt, cancelled=index)))
         draft.delete(_UNDER_WAY + order.key_hash)
-        for member in order.members:
-            draft.delete(_BY_KEY + member.public + order_hash)
-            draft.delete(_BY_ID + member.id.encode() + b"\0" + order_hash)
-        if attempt.complete >= 0:
-            draft.delete(BY_COMMITTEE + subject_of(order) + u64(attempt.complete))
+        _name_nobody(draft, attempt, order)
         return order
 
-    def carried_out(self, draft: Draft, before: ShareGeneration) -> None:
-        """Another generation is in force: whatever was ordered about the one before is history."""
+    def carried_out(self, draft: Draft, before: ShareGeneration, after: ShareGeneration) -> None:
+        """Another generation is in force: whatever was ordered about the one before is history.
+
+        If that is not what came of it, because a refresh was first, nobody holds an office by it, as if it had been
+        cancelled: nobody can cancel it any more.
+        """
+        attempt = self.under_way(draft, before)
         draft.delete(_UNDER_WAY + before.committee_key_hash)
+        if attempt is not None and attempt.order(self.genesis).committee != (after.members, after.threshold):
+            _name_nobody(draft, attempt, attempt.order(self.genesis))
 
     def _check_subject(self, draft: Draft, order: HandoverOrder, newest: ShareGeneration | None) -> None:
         reshared_group(self.genesis.policy.suite)
@@ -155,6 +158,14 @@ class HandoverOrders:
     def _keep(self, draft: Draft, order: HandoverOrder, attempt: Attempt) -> None:
         draft.put(_ATTEMPT + order.hash, pack(attempt))
         draft.put(_UNDER_WAY + order.key_hash, order.hash)
+
+
+def _name_nobody(draft: Draft, attempt: Attempt, order: HandoverOrder) -> None:
+    for member in order.members:
+        draft.delete(_BY_KEY + member.public + order.hash)
+        draft.delete(_BY_ID + member.id.encode() + b"\0" + order.hash)
+    if attempt.complete >= 0:
+        draft.delete(BY_COMMITTEE + subject_of(order) + u64(attempt.complete))
 
 
 def committee_digest(members: tuple[bytes, ...], threshold: int) -> bytes:

@@ -288,7 +288,7 @@ class Ledger(WarrantLedger):
         if not _same_committee(generation, before):
             self._check_ordered(self.handovers.in_force(draft, before), generation, filed)
         check_shares(self.genesis, logged.key, generation)
-        self.handovers.carried_out(draft, before)
+        self.handovers.carried_out(draft, before, generation)
 
     def _check_ordered(
         self, order: HandoverOrder | None, wanted: ShareGeneration | HandoverProposal, filed: Filed

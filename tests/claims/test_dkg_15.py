@@ -11,6 +11,7 @@ from msgspec.structs import replace as changed
 from escrow.errors import EscrowError
 from escrow.ids import Millis
 from escrow.roles.authorised import check_generation
+from escrow.roles.handover_orders import BY_COMMITTEE
 from escrow.roles.ledger import Ledger
 from escrow.roles.machine import Draft
 from escrow.store.memory import MemoryStore
@@ -18,7 +19,7 @@ from escrow.tlog.entry import Entry, EntryType
 from escrow.warrant.handover_order import HandoverOrder, verify_order
 from tests.claims.measures import Census, effort
 from tests.core.roles.roots import Roots
-from tests.core.roles.test_handing_over import NEW, PERIOD, ordered, settle
+from tests.core.roles.test_handing_over import NEW, PERIOD, ordered, outrun, settle
 
 pytestmark = pytest.mark.claim("DKG-15")
 
@@ -99,3 +100,10 @@ def test_shares_count_with_others_exactly_under_an_order_of_enough_roots_in_effe
     with pytest.raises(EscrowError, match="COMMITTEE_UNAUTHORISED"):
         check_generation(roots.world.genesis, logged.key, PERIOD, at.generation.payload)
     census("accepted" if counts else "refused")
+
+
+def test_whom_an_order_named_that_came_to_nothing_holds_no_office_and_what_it_names_counts_for_nobody() -> None:
+    world, _, roots = outrun()
+    for party in ("log", "relay", "custodian/1"):
+        assert not roots.ledger.handovers.names(world.store(party), roots.custodian(4).public)
+        assert not list(world.store(party).scan(BY_COMMITTEE))

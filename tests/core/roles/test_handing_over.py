@@ -16,6 +16,7 @@ from escrow.roles.agency.commands import Execute, GetOpened, GetReport
 from escrow.roles.calls import DeliverDealing, Done, GetCommittee
 from escrow.roles.custodian.commands import Refresh
 from escrow.roles.custodian.state import HANDOVER, SUCCESSOR, load_holding
+from escrow.roles.handover_orders import BY_COMMITTEE
 from escrow.roles.machine import Draft
 from escrow.store.memory import MemoryStore
 from escrow.tlog.entry import Entry, EntryType
@@ -47,6 +48,19 @@ def ordered(to: tuple[int, ...] = NEW, threshold: int = 2) -> tuple[World, bytes
 def settle(world: World, rounds: int = 12) -> None:
     for _ in range(rounds):
         world.settle()
+
+
+def outrun() -> tuple[World, bytes, Roots]:
+    """An order that was complete when a refresh, begun before it, came to its end."""
+    world, key_hash, roots = ordered()
+    world.run(world["custodian/1"], Refresh(PERIOD))
+    world.settle()
+    roots.give(roots.order(key_hash, NEW, 2))
+    named = roots.ledger.handovers.custodians(world.store("log"))
+    assert (roots.newest(key_hash).number, named.get("custodian/4")) == (0, roots.custodian(4).public)
+    settle(world)
+    assert roots.newest(key_hash).number == 1
+    return world, key_hash, roots
 
 
 def shares(world: World, key_hash: bytes) -> dict[str, bytes]:
@@ -191,6 +205,18 @@ def test_one_root_stops_an_order_and_the_old_shares_serve_on(rounds: int) -> Non
     assert roots.newest(key_hash).number == 1
     assert roots.newest(key_hash).members == tuple(roots.member(index).public for index in (1, 2, 3))
     assert not list(world.store("custodian/4").scan(SUCCESSOR)), "what never counted is gone"
+
+
+@pytest.mark.spec("HND-15")
+def test_an_order_that_a_refresh_came_before_leaves_nobody_in_office() -> None:
+    world, key_hash, roots = outrun()
+    assert roots.newest(key_hash).members == tuple(roots.member(index).public for index in (1, 2, 3))
+    for party in ("log", "relay", "custodian/1"):
+        assert dict(roots.ledger.handovers.custodians(world.store(party))) == dict(world.genesis.custodian_keys)
+        assert not roots.ledger.handovers.names(world.store(party), roots.custodian(4).public)
+        assert not list(world.store(party).scan(BY_COMMITTEE))
+    again = HandoverProposal(1, roots.newest(key_hash).hash, *roots.order(key_hash, (1, 2, 3), 2).committee, bytes(16))
+    assert roots.log(EntryType.HANDOVER_PROPOSAL, again.encode(), roots.custodian(4)) == "ENTRY_REFUSED"
 
 
 @pytest.mark.spec("HND-13")
