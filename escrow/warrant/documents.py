@@ -204,8 +204,10 @@ def _check_width(payload: WarrantPayload, policy: Policy) -> None:
     # SPEC IBE-6: a warrant that is narrower than an identity key, or needs keys wider than itself, is refused.
     _require(
         (all(target.device is None for target in payload.targets), "identity keys are of accounts, not of devices"),
+        # Under its tag others may have spoken before the target came, and one key opens both.
+        (payload.direction == "SENT_BY", "identity keys are of those who speak, whoever listens"),
         (
-            not policy.opens_accounts or (payload.direction == "SENT_BY" and payload.conv_tags is None),
+            not policy.opens_accounts or payload.conv_tags is None,
             "identity keys of whole accounts are not divided by conversation",
         ),
     )
