@@ -107,6 +107,9 @@ class HandoverOrders:
             raise RefusedError(Reason.CEREMONY_STALE)
         if running is not None and known is None:
             raise RefusedError(Reason.CEREMONY_RUNNING)
+        # Whoever signs says which attempt by its nonce: another order must never go by that of one that was looked at.
+        if known is None and order.nonce in {one.order(self.genesis).nonce for one in self.attempts(draft)}:
+            raise RefusedError(Reason.CEREMONY_STALE, "an attempt with this nonce was another")
         self._check_subject(draft, order, newest)
         # SPEC HND-13: an order that leaves less than the effect delay between the log and its effect has none.
         if after_ms + self.genesis.effect_delay_ms > order.effective_at + self.genesis.skew_ms:

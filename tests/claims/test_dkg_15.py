@@ -107,3 +107,12 @@ def test_whom_an_order_named_that_came_to_nothing_holds_no_office_and_what_it_na
     for party in ("log", "relay", "custodian/1"):
         assert not roots.ledger.handovers.names(world.store(party), roots.custodian(4).public)
         assert not list(world.store(party).scan(BY_COMMITTEE))
+
+
+def test_no_root_signs_another_order_under_the_nonce_of_the_one_that_it_has_looked_at() -> None:
+    at = done()
+    draft, seen = Draft(at.before), at.order.effective_at
+    other = changed(at.order, threshold=1)
+    assert at.file(draft, EntryType.HANDOVER_ORDER, at.roots.envelope(at.order, "root-1"), "root-1", seen)
+    assert at.file(draft, EntryType.HANDOVER_CANCELLATION, at.roots.cancellation(at.order, "root-1"), "root-1", seen)
+    assert not at.file(draft, EntryType.HANDOVER_ORDER, at.roots.envelope(other, "root-1"), "root-1", seen)

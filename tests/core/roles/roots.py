@@ -1,5 +1,6 @@
 """The roots of a World, who order a handover: signature by signature, as their log shows it."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -58,10 +59,10 @@ class Roots:
             "generation": self.newest(key_hash).hash.hex(),
             "members": tuple(self.member(index) for index in to),
             "threshold": threshold,
-            "nonce": "0a" * 16,
             "effective_at": self.world.now,
         }
-        return HandoverOrder(**(wanted | changes))
+        nonce = hashlib.sha256(repr(wanted | changes).encode()).hexdigest()[:32]
+        return HandoverOrder(**({"nonce": nonce} | wanted | changes))
 
     def envelope(self, order: HandoverOrder, *names: str, kind: str = ORDER_TYPE) -> bytes:
         payload = strict.encode(order)

@@ -188,6 +188,17 @@ def test_of_all_attempts_one_is_under_way_and_no_signature_goes_to_another() -> 
     assert roots.sign(changed(order, nonce="0c" * 16), "root-1") == "GENERATION_MISMATCH"
 
 
+@pytest.mark.spec("HND-14")
+def test_no_other_order_goes_by_the_nonce_of_one_that_was_stopped() -> None:
+    _, key_hash, roots = ordered()
+    looked_at = roots.order(key_hash, NEW, 2)
+    assert roots.sign(looked_at, "root-1") == ""
+    assert roots.cancel(looked_at, "root-1") == ""
+    put_in_its_place = roots.order(key_hash, (4, 5), 1, nonce=looked_at.nonce)
+    assert roots.sign(put_in_its_place, "root-1") == "CEREMONY_STALE"
+    assert roots.sign(roots.order(key_hash, (4, 5), 1), "root-1") == ""
+
+
 @pytest.mark.spec("HND-15")
 @pytest.mark.parametrize("rounds", [0, 2, 4])
 def test_one_root_stops_an_order_and_the_old_shares_serve_on(rounds: int) -> None:

@@ -45,7 +45,7 @@ def test_a_handover_is_told_from_its_first_signature_to_its_last_erasure() -> No
     assert roots.sign(order, "root-2") == ""
     told = look(world, "handover", PERIOD)
     assert (told.state, told.done, told.needed, told.missing) == (State.SIGNING, 1, 2, ("root-1", "root-3"))
-    assert (told.nonce, told.holders) == ("0a" * 16, ("custodian/3", "custodian/4", "custodian/5"))
+    assert (told.nonce, told.holders) == (order.nonce, ("custodian/3", "custodian/4", "custodian/5"))
     assert roots.sign(order, "root-1", "root-2") == "" or roots.sign(order, "root-2", "root-1") == ""
     world.network.down.add(Party("custodian/5"))
     settle(world, 4)
