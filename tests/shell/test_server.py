@@ -343,4 +343,4 @@ def test_a_home_without_a_deployment_is_named(tmp_path: Path) -> None:
 
 def test_the_table_of_callers_is_about_calls_that_exist() -> None:
     assert set(CALLERS) <= set(METHODS)
-    assert {"device", "newcomer", "custodian", "agency", "person", "log"} >= set().union(*CALLERS.values())
+    assert {"device", "newcomer", "custodian", "agency", "person", "log", "operator"} >= set().union(*CALLERS.values())
