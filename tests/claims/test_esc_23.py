@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escrow.capsule.schemes import CommitteeContext, scheme_of
-from escrow.crypto.group import ORDER, SIZE
-from escrow.crypto.suites import SUITES, TDH2_EDWARDS25519, TDH2_RISTRETTO255
-from escrow.errors import EscrowError, Reason, RefusedError
+from escrow.crypto.group import ORDER, SIZE, Scalar
+from escrow.crypto.suites import SUITES, TDH2_EDWARDS25519, TDH2_RISTRETTO255, group_of
+from escrow.errors import EscrowError, MalformedError, Reason, RefusedError
 from escrow.secret import Secret
 from tests.claims.measures import Census, effort
 from tests.claims.sealing import seeds
@@ -100,3 +100,18 @@ def test_no_suite_takes_what_another_has_made(census: Census, seed: bytes, two: 
                 scheme_of(mine).verify(asking, about, capsule)
             assert refused.value.reason is Reason.CAPSULE_INVALID
         census("refused")
+
+
+NO_POINTS = bytes(SIZE), b"\xff" * SIZE, (1).to_bytes(SIZE, "little"), (2**255 - 19).to_bytes(SIZE, "little")
+"""Zero, no number below the field's, one (identity here, negative there), the field's size."""
+
+
+@pytest.mark.parametrize("data", NO_POINTS, ids=bytes.hex)
+def test_both_groups_read_no_point_where_there_is_none(census: Census, data: bytes) -> None:
+    for suite in BACKENDS:
+        with pytest.raises(MalformedError):
+            group_of(suite).decode(data)
+        census("refused")
+        made = group_of(suite).base_mul(Scalar(7))
+        assert group_of(suite).decode(made.encode()) == made
+        census("accepted")
