@@ -168,7 +168,7 @@ class Decision:
         for item in self.request.items:
             check.check_origin(item, first_intent(self.draft, item.unit))
         # What a capsule says of itself never changes, and an admitted request is the one that was admitted, byte for
-        # byte: its capsules were checked then. Whatever is made a share of, ``Scheme.share`` checks once more.
+        # byte: its capsules were checked then. A scheme whose share depends on its capsule checks that once more.
         if not self.quotas.admitted(self.request):
             capsules = {item.capsule_id: item for item in self.request.items}
             self.together([partial(check.check_capsule, item) for item in capsules.values()])
